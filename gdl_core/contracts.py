@@ -1,0 +1,164 @@
+"""What a plugin's model brings, and what the training loop asks of it.
+
+A model fills roles by defining methods; the core asks which roles it fills, never its name. This module imports torch;
+`gdl_core.specs` is the part of the contract that does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from gdl_core.errors import RoleError
+from gdl_core.kernels import reparameterize
+from gdl_core.noise import Noise
+from gdl_core.specs import ROLES
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """q(z | x), a diagonal Gaussian: mean and log-variance, each (batch, *latent shape). Without `log_var` it is a point."""
+
+    mean: Tensor
+    log_var: Tensor | None = None
+
+    def draw(self, noise: Noise) -> Tensor:
+        """Return z = mean + exp(log_var / 2) · ε by the fused op; row i uses row i of the noise (Kingma & Welling 2013)."""
+        if self.log_var is None:
+            return self.mean
+        columns = self.mean[0].numel() if len(self.mean) else 1
+        z: Tensor = reparameterize(self.mean, self.log_var, key=noise.key(columns))
+        return z
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a player's loss is given.
+
+    Attributes:
+        x: samples, (batch, *data shape); pictures are float32 in [0, 1].
+        noise: a stream of its own for this step and player; row i belongs to sample i of the batch.
+        step: optimiser rounds made before this one.
+        progress: share of the training that is done, in [0, 1], for annealing.
+        columns: labels of the samples, for models that ask for them (probes). Generative models leave them alone.
+        training: False when a held-out loss is measured.
+    """
+
+    x: Tensor
+    noise: Noise
+    step: int = 0
+    progress: float = 0.0
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    training: bool = True
+
+
+Losses = Mapping[str, Tensor]
+"""Named 0-d tensors. `loss` is minimised; the others are logged. Units belong in the plugin's README."""
+
+
+@dataclass
+class Player:
+    """One side of the game that training is: what it moves, what it minimises, how many turns it takes a round.
+
+    A VAE is a game of one player; a GAN is two, `critic` and `generator`. The loop freezes everybody else's parameters
+    and buffers during a player's turn, and owns optimiser, precision, averaging and checkpoints.
+    """
+
+    name: str
+    modules: Sequence[nn.Module]
+    loss: Callable[[Batch], Losses]
+    turns: int = 1
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return each parameter of the player's modules once."""
+        return list(dict.fromkeys(parameter for module in self.modules for parameter in module.parameters()))
+
+
+def _unfilled(self: Model, role: str) -> RoleError:
+    filled = ", ".join(sorted(self.roles())) or "nothing"
+    return RoleError(f"{type(self).__name__} does not do this: the role '{role}' is not filled (it fills: {filled})")
+
+
+class Model(nn.Module):
+    """Base of every model: override the methods of the roles that you fill.
+
+    Args:
+        config: the model's settings, an instance of the pydantic model that its spec names.
+        data_shape: shape of one sample, e.g. (channels, height, width).
+
+    Attributes:
+        latent_shape: shape of one latent point, set by models that encode or decode.
+    """
+
+    latent_shape: tuple[int, ...] = ()
+
+    def __init__(self, config: BaseModel, data_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.config: Any = config
+        self.data_shape = tuple(data_shape)
+
+    def players(self) -> Sequence[Player]:
+        """Role trains: return the players, in the order of their turns."""
+        raise _unfilled(self, "trains")
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        """Role samples: draw n latent points, (n, *latent shape); row i uses row i of the noise."""
+        raise _unfilled(self, "samples")
+
+    def sample(self, n: int, noise: Noise, **options: Any) -> Tensor:
+        """Role samples: return n new samples, (n, *data shape). By default the prior is drawn and decoded."""
+        return self.decode(self.prior(n, noise))
+
+    def encode(self, x: Tensor) -> Posterior:
+        """Role encodes: return the posterior of samples (batch, *data shape)."""
+        raise _unfilled(self, "encodes")
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Role decodes: return samples (batch, *data shape), pictures in [0, 1], of latent points (batch, *latent shape)."""
+        raise _unfilled(self, "decodes")
+
+    def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
+        """Role scores: return log p(x) or a lower bound of it, in nats, (batch,)."""
+        raise _unfilled(self, "scores")
+
+    def step(self, z: Tensor, action: Tensor, state: Any, noise: Noise, temperature: float) -> Any:
+        """Role predicts: return the next latent point and state of a world model."""
+        raise _unfilled(self, "predicts")
+
+    def classify(self, x: Tensor) -> Mapping[str, Tensor]:
+        """Role classifies: return for each column the probabilities of its categories, (batch, categories)."""
+        raise _unfilled(self, "classifies")
+
+    _ROLE_METHODS = (
+        ("trains", ("players",)),
+        ("samples", ("prior", "sample")),
+        ("encodes", ("encode",)),
+        ("decodes", ("decode",)),
+        ("scores", ("log_prob",)),
+        ("predicts", ("step",)),
+        ("classifies", ("classify",)),
+    )
+
+    @classmethod
+    def roles(cls) -> frozenset[str]:
+        """Return the roles that this class fills: those of whose methods it overrides at least one."""
+        filled = {
+            role
+            for role, methods in cls._ROLE_METHODS
+            if any(getattr(cls, method) is not getattr(Model, method) for method in methods)
+        }
+        assert filled <= set(ROLES)
+        return frozenset(filled)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's parameters."""
+        return next(iter(self.parameters())).device

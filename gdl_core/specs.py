@@ -1,0 +1,137 @@
+"""What a plugin offers, told without importing torch.
+
+A hook returns these specs. A spec names its code as a string (`"gdl_vae.model:VAE"`), which is imported on first use,
+so listing, checking and `--help` stay fast and one broken file harms only itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+from gdl_core.errors import PluginError
+
+GDL_API = 1
+"""Version of the contract between core and plugins. A plugin may set `GDL_API`; a newer one than ours is refused."""
+
+Role = Literal["trains", "samples", "encodes", "decodes", "scores", "predicts", "classifies"]
+"""What a model can be asked to do."""
+
+Kind = Literal["image", "latent", "text", "notes", "audio", "frames", "episodes", "dataset", "model", "vector", "table", "figure"]
+"""What steps pass to one another."""
+
+ROLES: tuple[str, ...] = get_args(Role)
+KINDS: tuple[str, ...] = get_args(Kind)
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
+
+
+def load_target(target: str) -> Any:
+    """Import `package.module:attribute` and return the attribute.
+
+    Raises:
+        PluginError: the target is malformed, its module fails to import, or the attribute is not there.
+    """
+    module_name, _, attribute = target.partition(":")
+    if not module_name or not attribute:
+        raise PluginError(f"'{target}' is not of the form package.module:attribute; mend the plugin's spec")
+    try:
+        return getattr(import_module(module_name), attribute)
+    except AttributeError as error:
+        raise PluginError(f"{module_name} has no '{attribute}'; mend the plugin's spec ({error})") from error
+    except ImportError as error:
+        raise PluginError(f"{target} cannot be imported ({type(error).__name__}: {error})") from error
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What all specs share. `plugin` is filled in by the registry with the name of the entry point that gave it."""
+
+    name: str
+    summary: str
+    plugin: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name):
+            raise PluginError(
+                f"'{self.name}' cannot be a name: use lower-case letters, digits, '-' and '_', beginning with a letter"
+            )
+
+    @property
+    def full_name(self) -> str:
+        """The name that is always unique: `plugin/name`."""
+        return f"{self.plugin}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ModelSpec(Spec):
+    """A model: `target` names a subclass of `gdl_core.contracts.Model`, `config` a pydantic model (torch-free)."""
+
+    target: str
+    config: str
+    roles: tuple[Role, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class StepSpec(Spec):
+    """A word of the recipe language.
+
+    `arguments` names a pydantic model (torch-free); `target` a function `(arguments, context) -> value of kind gives`.
+    `version` enters the step's key: raise it when the same arguments come to give another result.
+    """
+
+    target: str
+    arguments: str
+    gives: Kind
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class DatasetSpec(Spec):
+    """A dataset: `config` names a pydantic model (torch-free), `target` a function `(config, context) -> Dataset`.
+
+    In a recipe it is a step: `do: digits`. `extra` is the optional dependency that it needs, if any.
+    """
+
+    target: str
+    config: str
+    extra: str = ""
+    licence: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class FormatSpec(Spec):
+    """A file format for values of some kinds.
+
+    `write` names a function `(value, path, record: dict | None) -> list[Path]`, `read` one `(path) -> value` or "",
+    `read_record` one `(path) -> dict | None`.
+    """
+
+    suffixes: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    write: str
+    read: str = ""
+    read_record: str = ""
+    extra: str = ""
+
+
+@dataclass(frozen=True)
+class MeasureSpec(Spec):
+    """A number with its baselines: `target` names a function `(MeasureInput) -> list[Measurement]`.
+
+    `roles` are the roles that the measured model must fill.
+    """
+
+    target: str
+    roles: tuple[Role, ...] = ()
+
+
+@dataclass(frozen=True)
+class RecipeSpec(Spec):
+    """A recipe shipped with a plugin: `resource` is `package:path/in/package.yaml`."""
+
+    resource: str

@@ -1,0 +1,135 @@
+"""The values that steps pass to one another: numpy arrays with just enough beside them. No torch is imported here.
+
+Pictures are uint8 arrays of shape (n, height, width, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdl_core.specs import Kind
+
+if TYPE_CHECKING:
+    from gdl_core.contracts import Model
+
+Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known about each sample: numbers, or categories as whole numbers with `names`.
+
+    A yes-or-no attribute is a category column with names ("no", "yes").
+    """
+
+    values: NDArray[Any]
+    names: tuple[str, ...] = ()
+
+    def code(self, wanted: Cell) -> int | float:
+        """Return the number that stands for a value as a person writes it (a category's name, or a number).
+
+        Raises:
+            KeyError: there is no such category.
+        """
+        text = {True: "yes", False: "no"}.get(wanted, str(wanted)) if isinstance(wanted, bool) else str(wanted)
+        if text in self.names:
+            return self.names.index(text)
+        if self.names or isinstance(wanted, str) or wanted is None:
+            raise KeyError(wanted)
+        return wanted
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures, uint8 (n, height, width, channels); `columns` is the preferred width of a contact sheet, 0 for square."""
+
+    kind: ClassVar[Kind] = "image"
+    pixels: NDArray[np.uint8]
+    captions: tuple[str, ...] = ()
+    columns: int = 0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A film, uint8 (time, height, width, channels), at `fps` frames a second."""
+
+    kind: ClassVar[Kind] = "frames"
+    pixels: NDArray[np.uint8]
+    fps: float = 24.0
+    loop: bool = True
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Points of a latent space, float32 (n, *latent shape), with the log-variance of each if a posterior gave them."""
+
+    kind: ClassVar[Kind] = "latent"
+    mean: NDArray[np.float32]
+    log_var: NDArray[np.float32] | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A direction in a latent space, float32 (*latent shape), of full length: adding it once moves from without to with."""
+
+    kind: ClassVar[Kind] = "vector"
+    direction: NDArray[np.float32]
+    name: str = ""
+    facts: Mapping[str, Cell] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers and words under named columns."""
+
+    kind: ClassVar[Kind] = "table"
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+
+    def column(self, name: str) -> tuple[Cell, ...]:
+        """Return one column by its name."""
+        index = self.header.index(name)
+        return tuple(row[index] for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn chart or captioned sheet, uint8 (height, width, 3), with the numbers that it shows."""
+
+    kind: ClassVar[Kind] = "figure"
+    pixels: NDArray[np.uint8]
+    data: Table
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model with all that is needed to write it to a file and to build it again.
+
+    `tile` is the number of samples that one pass of encoding or decoding takes; see `gdl_core.latent.tiles`.
+    `data` describes the set it was trained on (name, fingerprint, columns); `history` has the training curves.
+    """
+
+    kind: ClassVar[Kind] = "model"
+    model: Model
+    name: str
+    version: str
+    config: Mapping[str, Any]
+    data_shape: tuple[int, ...]
+    tile: int
+    fingerprint: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    history: Table = field(default_factory=lambda: Table((), ()))
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def stack_pixels(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Join pictures of one size into (n, height, width, channels), turning grey into RGB where the two are mixed."""
+    channels = max(image.shape[-1] for image in images)
+    return np.stack([image if image.shape[-1] == channels else np.repeat(image, channels, axis=-1) for image in images])
