@@ -1,0 +1,105 @@
+"""How a step says what it takes: references to earlier steps, checked by kind and role before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from gdl_core.config import Settings
+from gdl_core.specs import Kind, Role
+
+if TYPE_CHECKING:
+    from gdl_core.registry import Registry
+
+_DOES: dict[str, str] = {
+    "trains": "trains", "samples": "samples", "encodes": "encodes", "decodes": "decodes",
+    "scores": "scores", "predicts": "predicts", "classifies": "classifies",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a step will give, known before it runs: stands for the value while a recipe is checked."""
+
+    step: str
+    kind: Kind
+    roles: frozenset[str] = frozenset()
+
+
+class Accepts:
+    """Annotation of an argument that takes the result of an earlier step: `Annotated[TrainedModel, Accepts("model", …)]`.
+
+    Args:
+        kinds: the kinds of value that will do.
+        roles: roles that a model must fill.
+        files: a plain text is then the path of a file to read, which must exist; the step is given a Path.
+    """
+
+    def __init__(self, *kinds: Kind, roles: Iterable[Role] = (), files: bool = False) -> None:
+        self.kinds = kinds
+        self.roles = tuple(roles)
+        self.files = files
+
+    def check(self, value: Any, base: Path | None) -> Any:
+        """Return the value, or the path it names; raise PydanticCustomError in words for a person."""
+        if isinstance(value, Path):
+            return value
+        if isinstance(value, str):
+            if not self.files:
+                raise PydanticCustomError("reference", "should name an earlier step, like $name, that gives {kinds}", self._words())
+            path = Path(value).expanduser()
+            path = path if path.is_absolute() or base is None else base / path
+            if not path.is_file():
+                raise PydanticCustomError("path", "no such file: {path}", {"path": value})
+            return path
+        kind = getattr(value, "kind", None)
+        if kind not in self.kinds:
+            got = f"a {kind}" if kind else f"{value!r:.40}"
+            raise PydanticCustomError("reference", "needs {kinds}, but was given {got}", {**self._words(), "got": got})
+        if kind == "model":
+            roles = value.roles if isinstance(value, Promise) else value.model.roles()
+            lacking = [role for role in self.roles if role not in roles]
+            if lacking:
+                raise PydanticCustomError(
+                    "role",
+                    "needs a model that {wanted}; this one {filled}, but does not {lacking}",
+                    {
+                        "wanted": " and ".join(_DOES[role] for role in self.roles),
+                        "filled": " and ".join(sorted(_DOES[role] for role in roles)) or "does nothing",
+                        "lacking": " or ".join(_DOES[role].removesuffix("s").replace("classifie", "classify") for role in lacking),
+                    },
+                )
+        return value
+
+    def _words(self) -> dict[str, str]:
+        return {"kinds": " or ".join(f"a {kind}" for kind in self.kinds)}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any, info: core_schema.ValidationInfo) -> Any:
+            return self.check(value, (info.context or {}).get("base"))
+
+        return core_schema.with_info_plain_validator_function(read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        text = f"reference to an earlier step that gives {self._words()['kinds']}"
+        if self.files:
+            return {"type": "string", "description": f"{text}, or the path of a file"}
+        return {"type": "string", "pattern": r"^\$", "description": text}
+
+
+class StepArguments(Settings):
+    """Base of the arguments of every step."""
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Yield what is wrong beyond types, as (path of keys inside the arguments, message). Runs before any work."""
+        return ()
+
+    def gives_roles(self, registry: Registry) -> frozenset[str]:
+        """Return the roles of the model that the step will give, for steps that give a model."""
+        return frozenset()
