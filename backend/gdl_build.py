@@ -1,0 +1,161 @@
+"""The setuptools commands of gdl: native kernels through CMake, honest wheel tags, editable installs of three roots."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gdl_backend import find_compiler, find_program, native_mode
+from setuptools import Command, Distribution, find_packages
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.editable_wheel import editable_wheel
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SOURCES = {".": ["gdl_core", "gdl_core.*"], "plugins": ["gdl_*"], "cli": ["gdl_*"]}
+"""Source roots, and which packages each brings. The names of the roots themselves are never installed."""
+
+DATA = ["py.typed", "**/*.yaml", "**/*.npz", "**/*.csv", "**/*.gz", "**/*.md", "**/*.txt", "**/*.cuh"]
+"""Files beside the code that a package takes along."""
+
+LIBRARIES = (".so", ".pyd", ".dylib", ".dll")
+
+
+class NativeBuildError(Exception):
+    """Native kernels cannot be built here; the text says why."""
+
+
+def find_all_packages(root: Path = ROOT) -> tuple[list[str], dict[str, str]]:
+    """Return the names of all packages under the source roots, and the folder of each top-level one."""
+    packages: list[str] = []
+    folders: dict[str, str] = {}
+    for source, patterns in SOURCES.items():
+        if (root / source).is_dir():
+            found = find_packages(str(root / source), include=patterns)
+            packages += found
+            folders |= {name: (Path(source) / name).as_posix() for name in found if "." not in name}
+    return sorted(packages), folders
+
+
+class GdlDistribution(Distribution):
+    """A distribution whose wheel is for one platform only if it holds native kernels."""
+
+    native: bool = False
+
+    def has_ext_modules(self) -> bool:
+        return self.native
+
+
+def compile_kernels(build: Path) -> list[Path]:
+    """Build the kernels with CMake and ninja under `build`; return the libraries.
+
+    Raises:
+        NativeBuildError: a tool is missing or the compiler failed.
+    """
+    if find_compiler() is None:
+        raise NativeBuildError("no C++ compiler found (looked for CXX, c++, g++, clang++, cl)")
+    cmake, ninja = find_program("cmake"), find_program("ninja")
+    if cmake is None or ninja is None:
+        raise NativeBuildError("cmake or ninja not found; pip install cmake ninja")
+    try:
+        import pybind11
+    except ImportError as error:
+        raise NativeBuildError("pybind11 not found; pip install pybind11") from error
+    output = build / "libraries"
+    shutil.rmtree(output, ignore_errors=True)  # a library of an earlier configuration must not be taken along
+    settings = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "CMAKE_MAKE_PROGRAM": ninja,
+        "GDL_PYTHON_MODULE": "ON",
+        "GDL_OUTPUT_DIR": output,
+        "Python_EXECUTABLE": sys.executable,
+        "pybind11_DIR": pybind11.get_cmake_dir(),
+    }
+    settings |= {name: os.environ[name] for name in ("GDL_CUDA", "GDL_CUDA_ARCHS") if name in os.environ}
+    # --fresh: an isolated build keeps its tools in a folder of its own, so remembered paths may be gone by now.
+    configure = [cmake, "--fresh", "-S", ROOT, "-B", build, "-G", "Ninja", *(f"-D{k}={v}" for k, v in settings.items())]
+    try:
+        subprocess.run(configure, check=True)
+        subprocess.run([cmake, "--build", build], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NativeBuildError(f"CMake failed ({error}); its own message stands above") from error
+    libraries = sorted(path for path in output.glob("*") if path.suffix in LIBRARIES)
+    if not any(path.name.startswith("_native.") for path in libraries):
+        raise NativeBuildError(f"CMake wrote no _native module into {output}")
+    return libraries
+
+
+class BuildNative(Command):
+    """Compile the kernels into gdl_core, or say in one line why there are none."""
+
+    description = "compile the native kernels with CMake"
+    user_options: ClassVar[list[Any]] = []
+    editable_mode = False
+    build_lib: str | None = None
+
+    def initialize_options(self) -> None:
+        self.build_lib = None
+
+    def finalize_options(self) -> None:
+        self.set_undefined_options("build", ("build_lib", "build_lib"))
+
+    def run(self) -> None:
+        home = (ROOT if self.editable_mode else Path(str(self.build_lib))) / "gdl_core"
+        libraries: list[Path] = []
+        why = "GDL_NATIVE=0 when gdl was installed"
+        if native_mode() != "0":
+            try:
+                libraries = compile_kernels(ROOT / "build" / f"native-{sysconfig.get_config_var('SOABI')}")
+                why = ""
+            except NativeBuildError as error:
+                if native_mode() == "1":
+                    raise
+                why = str(error)
+        if why:
+            print(f"gdl: native kernels were not built, plain torch will be used: {why}", file=sys.stderr)
+        self.distribution.native = bool(libraries)
+        home.mkdir(parents=True, exist_ok=True)
+        for stale in (*home.glob(f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"), *home.glob("*gdl_cuda.*")):
+            if stale.suffix in LIBRARIES:
+                stale.unlink()
+        for library in libraries:
+            shutil.copy2(library, home / library.name)
+        facts = {"native": bool(libraries), "libraries": [path.name for path in libraries], "why_not": why}
+        (home / "_build.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+    def get_outputs(self) -> list[str]:
+        return []
+
+    def get_output_mapping(self) -> dict[str, str]:
+        return {}
+
+    def get_source_files(self) -> list[str]:
+        return []
+
+
+class BdistWheel(bdist_wheel):
+    """Tag the wheel for what it holds: this platform where kernels were built, any platform where not."""
+
+    def run(self) -> None:
+        # setuptools keeps what earlier builds left here and would pack modules that no longer exist.
+        shutil.rmtree(self.get_finalized_command("build").build_lib, ignore_errors=True)
+        self.run_command("build_native")
+        self.root_is_pure = not self.distribution.has_ext_modules()
+        super().run()
+
+
+class EditableWheel(editable_wheel):
+    """Put the source roots themselves on the path, so that packages made later and type checkers are served too."""
+
+    def _select_strategy(self, name: str, tag: str, build_lib: Any) -> Any:
+        try:
+            from setuptools.command.editable_wheel import _StaticPth
+        except ImportError:  # private to setuptools; without it only the packages that exist now are found
+            return super()._select_strategy(name, tag, build_lib)
+        return _StaticPth(self.distribution, name, [ROOT / source for source in SOURCES])
