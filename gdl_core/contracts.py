@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel
@@ -18,6 +18,9 @@ from gdl_core.errors import RoleError
 from gdl_core.kernels import reparameterize
 from gdl_core.noise import Noise
 from gdl_core.specs import ROLES
+
+if TYPE_CHECKING:
+    from gdl_core.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Player:
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    decay: Literal["none", "cosine"] = "none"
+    """How the learning rate falls: not at all, or along half a cosine to a hundredth of itself at the end."""
 
     def parameters(self) -> list[nn.Parameter]:
         """Return each parameter of the player's modules once."""
@@ -96,14 +101,29 @@ class Model(nn.Module):
 
     Attributes:
         latent_shape: shape of one latent point, set by models that encode or decode.
+        input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
+        uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them.
     """
 
     latent_shape: tuple[int, ...] = ()
+    input_range: tuple[float, float] | None = None
+    uses_columns: ClassVar[bool] = False
 
     def __init__(self, config: BaseModel, data_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.config: Any = config
         self.data_shape = tuple(data_shape)
+
+    @classmethod
+    def fit_config(cls, config: Any, dataset: Dataset) -> Any:
+        """Return the settings with what only the data can tell filled in, e.g. the categories of a column.
+
+        Called once, before a model is built for training. Most models return `config` as it is.
+
+        Raises:
+            UnknownNameError: the settings name a column that the dataset does not have.
+        """
+        return config
 
     def players(self) -> Sequence[Player]:
         """Role trains: return the players, in the order of their turns."""
