@@ -46,22 +46,30 @@ class Column:
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures, uint8 (n, height, width, channels); `columns` is the preferred width of a contact sheet, 0 for square."""
+    """Pictures, uint8 (n, height, width, channels); `columns` is the preferred width of a contact sheet, 0 for square.
+
+    `captions` has a line for each picture, `rows` a name for each row of the sheet; both may be empty.
+    """
 
     kind: ClassVar[Kind] = "image"
     pixels: NDArray[np.uint8]
     captions: tuple[str, ...] = ()
     columns: int = 0
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Frames:
-    """A film, uint8 (time, height, width, channels), at `fps` frames a second."""
+    """A film, uint8 (time, height, width, channels), at `fps` frames a second.
+
+    `rows` names equal parts that are stacked in every frame, from top to bottom; empty for one picture a frame.
+    """
 
     kind: ClassVar[Kind] = "frames"
     pixels: NDArray[np.uint8]
     fps: float = 24.0
     loop: bool = True
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
