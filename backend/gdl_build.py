@@ -115,7 +115,7 @@ class BuildNative(Command):
                 why = ""
             except NativeBuildError as error:
                 if native_mode() == "1":
-                    raise
+                    raise SystemExit(f"gdl: GDL_NATIVE=1 demands native kernels: {error}") from error
                 why = str(error)
         if why:
             print(f"gdl: native kernels were not built, plain torch will be used: {why}", file=sys.stderr)
