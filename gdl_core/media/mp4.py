@@ -1,0 +1,102 @@
+"""MP4 with H.264, through the ffmpeg of the extra `video`. The record is the comment of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from gdl_core.errors import MediaError
+from gdl_core.media.atomic import replacing
+from gdl_core.media.extras import require_extra
+from gdl_core.media.film import Pixels, big_frames
+from gdl_core.media.record import Record, from_text, to_text, write_sidecar
+from gdl_core.media.sheet import flatten
+from gdl_core.values import Frames
+
+_LONGEST_COMMENT = 16_000  # it travels on ffmpeg's command line, which Windows keeps under 32,767 characters
+
+
+def write(value: Any, path: Path, record: Record | None) -> list[Path]:
+    """Write a film that every player shows: yuv420p, even sizes, index first.
+
+    Raises:
+        MissingExtraError: the extra `video` is not installed.
+    """
+    require_extra("writing MP4", "video")
+    from imageio_ffmpeg import write_frames
+
+    frames = _even(flatten(big_frames(value)))
+    if frames.shape[-1] == 1:
+        frames = frames.repeat(3, axis=-1)
+    comment = to_text(record) if record is not None else ""
+    inside = 0 < len(comment) <= _LONGEST_COMMENT
+    options = ["-threads", "1", "-crf", "16", "-preset", "medium", "-movflags", "+faststart", "-fflags", "+bitexact"]
+    options += ["-flags:v", "+bitexact", "-map_metadata", "-1"] + (["-metadata", f"comment={comment}"] if inside else [])
+    height, width = frames.shape[1:3]
+    with replacing(path) as temporary:
+        writer = write_frames(
+            str(temporary), (width, height), fps=value.fps, codec="libx264", quality=None, pix_fmt_out="yuv420p",
+            macro_block_size=1, output_params=options, ffmpeg_log_level="error",
+        )  # fmt: skip
+        try:
+            writer.send(None)
+            for frame in frames:
+                writer.send(np.ascontiguousarray(frame))
+        finally:
+            writer.close()
+        if not temporary.is_file() or not temporary.stat().st_size:
+            raise MediaError(f"ffmpeg could not write {path.name}")
+    return [path, write_sidecar(path, record)] if record is not None and not inside else [path]
+
+
+def _even(frames: Pixels) -> Pixels:
+    """Repeat the last row or column where a side is odd; H.264 with shared colour needs even sides."""
+    odd = [(0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)]
+    return np.pad(frames, odd, mode="edge")
+
+
+def read(path: Path) -> Frames:
+    """Read a film's frames as RGB; H.264 loses a little, so they are near what was written."""
+    require_extra("reading MP4", "video")
+    from imageio_ffmpeg import read_frames
+
+    try:
+        reader = read_frames(str(path))
+        facts = next(reader)
+        width, height = facts["size"]
+        frames = [np.frombuffer(frame, dtype=np.uint8).reshape(height, width, 3) for frame in reader]
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise MediaError(f"{path.name} cannot be read as a film") from error
+    return Frames(np.stack(frames), fps=float(facts["fps"]))
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the record of an MP4 without ffmpeg: the atom moov/udta/meta/ilst/©cmt/data."""
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        start = 0
+        for wanted in (b"moov", b"udta", b"meta", b"ilst", b"\xa9cmt", b"data"):
+            for name, first, last in _atoms(file, start, end):
+                if name == wanted:
+                    start, end = first + (4 if name == b"meta" else 0), last
+                    break
+            else:
+                return None
+        file.seek(start + 8)  # type and locale of the text
+        return from_text(file.read(max(0, min(end - start - 8, 1 << 20))))
+
+
+def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (name, begin of contents, end) of the atoms of a stretch of an MP4 file."""
+    while start + 8 <= end:
+        file.seek(start)
+        size, name, head = int.from_bytes(file.read(4), "big"), file.read(4), 8
+        if size == 1:
+            size, head = int.from_bytes(file.read(8), "big"), 16
+        if size < head:
+            return
+        yield name, start + head, min(end, start + size)
+        start += size

@@ -1,0 +1,139 @@
+"""Between Pillow's pictures and our arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+
+from gdl_core.errors import MediaError
+from gdl_core.media.sheet import Grid, draw
+from gdl_core.values import Figure, Frames, Images
+
+MAX_PIXELS = 1 << 26
+"""A picture of more pixels than this is refused: reading it would fill the memory of a small machine."""
+
+Pixels = NDArray[np.uint8]
+
+
+def to_image(pixels: Pixels) -> Image.Image:
+    """Turn (height, width, 1, 3 or 4 channels) into a Pillow picture of mode L, RGB or RGBA."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else np.ascontiguousarray(pixels))
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """Turn a Pillow picture of any mode into uint8 (height, width, 1, 3 or 4 channels); 16-bit grey keeps its high byte."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.float64)
+        top = 65535.0 if values.size and values.max() > 255 else 255.0
+        return np.round(np.clip(values / top, 0, 1) * 255).astype(np.uint8)[..., None]
+    see_through = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+    if see_through:
+        mode = "RGBA"
+    elif image.mode in ("1", "L"):
+        mode = "L"
+    else:
+        mode = "RGB"
+    array = np.asarray(image.convert(mode))
+    return array[..., None] if array.ndim == 2 else array
+
+
+def still(value: Any) -> Pixels:
+    """Return what a still file shows of a value: one picture as it is, several as a sheet, a film as a strip."""
+    if isinstance(value, Figure):
+        return value.pixels
+    if isinstance(value, Frames):
+        return strip(value)
+    if not isinstance(value, Images) or not len(value.pixels):
+        raise MediaError("there is no picture to write")
+    if len(value.pixels) == 1 and not (value.captions or value.rows):
+        return value.pixels[0]
+    return draw([Grid(value.pixels, columns=value.columns, captions=value.captions, rows=value.rows)])
+
+
+def strip(film: Frames, across: int = 16) -> Pixels:
+    """Lay out every frame of a film, `across` to a line, in reading order; frames wider than 160 px are shown smaller."""
+    pixels = film.pixels
+    if pixels.shape[2] > 160:
+        size = (160, max(1, round(pixels.shape[1] * 160 / pixels.shape[2])))
+        small = [to_pixels(to_image(frame).resize(size, Image.Resampling.BOX)) for frame in pixels]
+        pixels = np.stack(small)
+    parts = max(1, len(film.rows))
+    n, height = len(pixels), pixels.shape[1] // parts
+    columns = min(n, across)
+    grids = []
+    for start in range(0, n, columns):
+        line = pixels[start : start + columns]
+        cells = [line[:, part * height : (part + 1) * height] for part in range(parts)]
+        blank = np.full((columns - len(line), *cells[0].shape[1:]), 255, dtype=np.uint8)
+        cells = [np.concatenate([cell, blank]) for cell in cells]
+        grids.append(Grid(np.concatenate(cells), columns=columns, rows=film.rows))
+    return draw(grids)
+
+
+@contextmanager
+def opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """Open a picture file safely.
+
+    Raises:
+        MediaError: it is no picture, is damaged, or is too large to be taken in.
+    """
+    name = source.name if isinstance(source, Path) else "picture"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of sizes that we refuse ourselves below
+            with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise MediaError(f"{name} is too large ({image.width} × {image.height}); make it smaller first")
+                yield image
+    except FileNotFoundError as error:
+        raise MediaError(f"no such file: {source!s}") from error
+    except UnidentifiedImageError as error:
+        raise MediaError(f"{name} is not a picture that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"{name} is too large; make it smaller first") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise MediaError(f"{name} is damaged or cannot be read ({error})") from error
+
+
+def read_raster(source: Path | bytes) -> Images | Frames:
+    """Read a picture, turned upright, or a film from an animated GIF or WebP."""
+    with opened(source) as image:
+        if getattr(image, "n_frames", 1) == 1:
+            return Images(to_pixels(ImageOps.exif_transpose(image))[None])
+        frames: list[Pixels] = []
+        lengths: list[int] = []
+        for frame in ImageSequence.Iterator(image):
+            frames.append(to_pixels(frame.convert("RGBA") if frame.mode in ("P", "PA") else frame))
+            lengths.append(int(frame.info.get("duration", 100)) or 100)
+        loop = "loop" in image.info and image.info["loop"] == 0
+    # Encoders merge equal neighbours into one longer frame; the shortest frame is the beat.
+    repeats = [max(1, round(length / min(lengths))) for length in lengths]
+    pixels = np.repeat(_alike(frames), repeats, axis=0)
+    return Frames(pixels, fps=len(pixels) * 1000 / sum(lengths), loop=loop)
+
+
+def _alike(frames: list[Pixels]) -> Pixels:
+    """Stack frames, dropping what none of them uses: an alpha that is always opaque, colour that is always grey."""
+    channels = max(frame.shape[-1] for frame in frames)
+    if channels > 1:
+        frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame for frame in frames]
+        if channels == 4:
+            opaque = [np.full((*frame.shape[:2], 1), 255, dtype=np.uint8) for frame in frames]
+            frames = [
+                frame if frame.shape[-1] == 4 else np.concatenate([frame, alpha], axis=-1)
+                for frame, alpha in zip(frames, opaque, strict=True)
+            ]
+    stacked = np.stack(frames)
+    if stacked.shape[-1] == 4 and (stacked[..., 3] == 255).all():
+        stacked = stacked[..., :3]
+    if stacked.shape[-1] == 3 and (stacked[..., :1] == stacked).all():
+        stacked = stacked[..., :1]
+    return np.ascontiguousarray(stacked)

@@ -1,0 +1,50 @@
+"""WebP, still and moving: without loss while the film is of tiny pictures. The record is XMP."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from gdl_core.media.atomic import write_bytes
+from gdl_core.media.film import big_frames, durations
+from gdl_core.media.raster import opened, read_raster, still, to_image
+from gdl_core.media.record import Record, from_xmp, to_xmp, with_content
+from gdl_core.values import Frames
+
+LOSSLESS_UP_TO = 4_000_000
+"""A film of more pixels than this (before enlargement) is written at quality 90, for its size."""
+
+
+def write(value: Any, path: Path, record: Record | None) -> list[Path]:
+    """Write a film as an animation, everything else as PNG would."""
+    options: dict[str, Any] = {"lossless": True, "exact": True, "quality": 70, "method": 4}
+    if isinstance(value, Frames):
+        if value.pixels[..., 0].size > LOSSLESS_UP_TO:
+            options = {"quality": 90, "method": 4}
+        first, *others = [to_image(frame).convert("RGB") for frame in big_frames(value)]
+        times = durations(len(others) + 1, value.fps, 1000)
+        options |= {"save_all": True, "append_images": others, "duration": times, "loop": 0 if value.loop else 1}
+    else:
+        first = to_image(still(value))
+    data = _encode(first, options)
+    if record is not None:
+        # Pillow drops what it must; only what is read back may be vouched for.
+        record = with_content(record, read_raster(data))
+        data = _encode(first, options | {"xmp": to_xmp(record or {})})
+    write_bytes(path, data)
+    return [path]
+
+
+def _encode(image: Image.Image, options: dict[str, Any]) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", **options)
+    return buffer.getvalue()
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the record of a WebP, None where it has none."""
+    with opened(path) as image:
+        return from_xmp(image.info.get("xmp"))
