@@ -1,0 +1,38 @@
+"""Building a model with weights that are a function of the seed, and choosing the device that it runs on."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from pydantic import BaseModel
+
+from gdl_core.contracts import Model
+from gdl_core.errors import InputError
+from gdl_core.noise import Noise
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def build_model(model_class: type[AnyModel], config: BaseModel, data_shape: tuple[int, ...], noise: Noise) -> AnyModel:
+    """Return a new model on the CPU whose first weights are a function of `noise`; torch's own state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(noise.stream("weights").torch_seed())
+        return model_class(config, data_shape)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        InputError: there is no such device on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device '{name}' cannot be used on this machine ({reason}); try 'auto' or 'cpu'") from error
+    return device

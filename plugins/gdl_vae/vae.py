@@ -1,0 +1,89 @@
+"""The variational autoencoder, with the weights and allowances on the KL that are in common use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
+from gdl_core.kernels import reparameterize
+from gdl_core.noise import Noise
+from gdl_vae.config import VAEConfig
+from gdl_vae.losses import Reconstruction, kl_by_dimension
+from gdl_vae.networks import build_decoder, build_encoder
+
+
+class VAE(Model):
+    """Encodes a sample to a diagonal Gaussian and is charged for its KL from N(0, I) (Kingma & Welling 2013).
+
+    loss = reconstruction + beta(t) · KL, in nats a sample. beta(t) rises from 0 over `warmup` (Bowman et al. 2016);
+    beta ≠ 1 is the beta-VAE (Higgins et al. 2017); with `free_bits` λ each dimension is charged max(λ, its mean KL
+    over the batch) (Kingma et al. 2016).
+    """
+
+    def __init__(self, config: VAEConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        self.latent_shape = (config.latent,)
+        self.encoder = build_encoder(config, data_shape, 2 * config.latent)
+        self.decoder = build_decoder(config, data_shape)
+        self.reconstruction = Reconstruction(config.loss, bounded=len(data_shape) == 3)
+        self.input_range = (0.0, 1.0) if self.reconstruction.bounded else None
+
+    def players(self) -> Sequence[Player]:
+        """One player moves everything."""
+        return [Player("vae", [self], self._loss, lr=self.config.lr, decay=self.config.decay)]
+
+    def beta(self, progress: float) -> float:
+        """Return the weight of the KL after this share of the training."""
+        config = self.config
+        weight: float = config.beta
+        return weight * min(1.0, progress / config.warmup) if config.warmup else weight
+
+    def _loss(self, batch: Batch) -> Losses:
+        mean, log_var = self.encoder(batch.x).float().chunk(2, dim=1)  # each (batch, latent)
+        z, kl = reparameterize(mean, log_var, key=batch.noise.key(self.config.latent), kl="mean")
+        reconstruction = self.reconstruction(self.decoder(z).float(), batch.x, batch.training)
+        charged = kl
+        if self.config.free_bits:
+            charged = kl_by_dimension(mean, log_var).clamp_min(self.config.free_bits).sum()
+        loss = reconstruction + self.beta(batch.progress) * charged
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        """Draw n points of N(0, I), (n, latent)."""
+        return noise.normal(n, self.latent_shape, device=self.device)
+
+    def encode(self, x: Tensor) -> Posterior:
+        """Return q(z | x), mean and log-variance each (batch, latent)."""
+        mean, log_var = self.encoder(x).float().chunk(2, dim=1)
+        return Posterior(mean.contiguous(), log_var.contiguous())
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the samples that latent points stand for, pictures in [0, 1]."""
+        return self.reconstruction.output(self.decoder(z).float())
+
+    @torch.no_grad()
+    def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
+        """Return a lower bound of log p(x), (batch,), in nats: the importance-weighted bound (Burda et al. 2016).
+
+        It rises towards log p(x) with `bound_samples`; with 1 it is the ELBO. Sample i uses row i of each draw.
+        """
+        posterior = self.encode(x)
+        assert posterior.log_var is not None
+        total: Tensor | None = None
+        for number in range(self.config.bound_samples):
+            z = posterior.draw(noise.stream("bound", number))
+            weight = self.reconstruction.log_likelihood(self.decoder(z).float(), x)
+            weight = weight + _log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
+            weight = weight - _log_normal(z, posterior.mean, posterior.log_var)
+            total = weight if total is None else torch.logaddexp(total, weight)
+        assert total is not None
+        return total - math.log(self.config.bound_samples)
+
+
+def _log_normal(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """Log-density of a diagonal Gaussian, summed over the latent dimensions, (batch,)."""
+    return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() * torch.exp(-log_var)).flatten(1).sum(1)
