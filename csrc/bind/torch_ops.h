@@ -1,0 +1,13 @@
+// Registration of the ops with torch's dispatcher.
+#pragma once
+#include <string>
+
+namespace gdl {
+
+// Defines the ops in namespace `gdl` and their CPU kernels. Throws std::runtime_error; may be called again.
+void register_cpu_ops(const std::string& libtorch_cpu);
+
+// Adds the CUDA kernels of libgdl_cuda. Throws std::runtime_error; may be called again.
+void register_cuda_ops(const std::string& libtorch_cuda, const std::string& libgdl_cuda);
+
+}  // namespace gdl

@@ -1,0 +1,24 @@
+// Everything that is compiled once for each instruction set. The including file defines GDL_SIMD (a simd_*.h type),
+// GDL_ISA_NAMESPACE and GDL_KERNEL_TABLE. No inline code of the C++ standard library may be used in here: the linker
+// would be free to give the baseline code a copy compiled with AVX-512 instructions.
+#include <stdlib.h>
+
+#include "gdl/half.h"
+#include "gdl/math.h"
+#include "gdl/path_math.h"
+#include "kernels.h"
+
+#include "storage.inl"
+#include "tile.inl"
+
+#include "path.inl"
+#include "randn.inl"
+#include "reparam.inl"
+
+namespace gdl {
+extern const Kernels GDL_KERNEL_TABLE;
+const Kernels GDL_KERNEL_TABLE = {
+    GDL_ISA_NAMESPACE::randn,        GDL_ISA_NAMESPACE::reparam_forward, GDL_ISA_NAMESPACE::reparam_backward,
+    GDL_ISA_NAMESPACE::path_forward, GDL_ISA_NAMESPACE::path_backward,
+};
+}  // namespace gdl

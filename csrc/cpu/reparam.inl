@@ -1,0 +1,173 @@
+// The reparameterization trick with its KL divergence (Kingma and Welling 2013), forward and backward.
+namespace gdl {
+namespace GDL_ISA_NAMESPACE {
+
+// ---- forward ---------------------------------------------------------------------------------------------------
+
+template <class Storage, bool kWithKl> struct ForwardBlock {
+  typedef typename Storage::T T;
+  const float* noise;
+  const T *mean, *log_var;
+  T* z;
+  float* kl_terms;
+
+  template <Move kMove> GDL_INLINE void run(int64_t i, int64_t count) const {
+    const F m = load<Storage, kMove>(mean + i, count);
+    F clamped, std, variance_minus_one;
+    Math<S>::variance_terms(load<Storage, kMove>(log_var + i, count), clamped, std, variance_minus_one);
+    store<Storage, kMove>(z + i, S::fma(std, S::load(noise + i), m), count);
+    if (kWithKl) S::store(kl_terms + i, Math<S>::kl_term(m, clamped, variance_minus_one));
+  }
+};
+
+template <class Storage, bool kWithKl> struct ForwardTask {
+  typedef typename Storage::T T;
+  const gdl_reparam_forward_args& args;
+  const Tiling& tiling;
+  float* kl;  // (rows, tiles_per_row)
+  bool streamed;
+  uint32_t keys[kPhiloxKeyWords];
+
+  void operator()(int64_t index) {
+    const Tile tile(tiling, index);
+    NoiseBuffer noise;
+    float kl_terms[kWithKl ? kTile + kLanes : 1];
+    fill_noise(noise, tiling, tile, args.noise.offset, keys);
+    T* z = static_cast<T*>(args.z) + tile.start;
+    const ForwardBlock<Storage, kWithKl> block = {noise, static_cast<const T*>(args.mean) + tile.start,
+                                                  static_cast<const T*>(args.log_var) + tile.start, z, kl_terms};
+    for_each_block(tile.size, streamed && aligned_for_streaming(z), block);
+    if (kWithKl) {
+      float* sums = kl + (tiling.tiles_per_row > 1 ? index : tile.row);
+      for (int64_t r = 0; r < tile.row_count; ++r) sums[r] = sum_of(kl_terms + r * tile.col_count, tile.col_count);
+    }
+  }
+};
+
+template <class Storage> struct ReparamForward {
+  template <bool kWithKl>
+  static void run_tasks(const gdl_reparam_forward_args& args, const Tiling& tiling, float* kl,
+                        gdl_parallel_for parallel_for) {
+    const bool streamed = 3 * tiling.rows * tiling.cols * (int64_t)sizeof(typename Storage::T) > kStreamingBytes;
+    ForwardTask<Storage, kWithKl> task = {args, tiling, kl, streamed, {}};
+    philox_keys(args.noise.seed, task.keys);
+    parallel_tasks(parallel_for, tiling.count, tiling.grain(), task);
+  }
+
+  static int run(const gdl_reparam_forward_args& args, gdl_parallel_for parallel_for) {
+    const Tiling tiling(args.noise);
+    if (!args.kl) {
+      run_tasks<false>(args, tiling, 0, parallel_for);
+      return GDL_OK;
+    }
+    if (tiling.cols == 0) {
+      for (int64_t r = 0; r < tiling.rows; ++r) args.kl[r] = 0.0f;
+      return GDL_OK;
+    }
+    if (tiling.tiles_per_row == 1) {
+      run_tasks<true>(args, tiling, args.kl, parallel_for);
+      return GDL_OK;
+    }
+    const Scratch<float> partial(tiling.count);
+    if (!partial.data) return GDL_OUT_OF_MEMORY;
+    run_tasks<true>(args, tiling, partial.data, parallel_for);
+    for (int64_t r = 0; r < tiling.rows; ++r) {
+      double sum = 0.0;  // long rows have many pieces
+      for (int64_t i = 0; i < tiling.tiles_per_row; ++i) sum += (double)partial.data[r * tiling.tiles_per_row + i];
+      args.kl[r] = (float)sum;
+    }
+    return GDL_OK;
+  }
+};
+
+int reparam_forward(const gdl_reparam_forward_args& args, gdl_parallel_for parallel_for) {
+  return dispatch_dtype<ReparamForward>(args, parallel_for);
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------
+
+template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
+  typedef typename Storage::T T;
+  const float *noise, *grad_kl;  // one value for each element of the tile
+  const T *grad_z, *mean, *log_var;
+  T *grad_mean, *grad_log_var;
+
+  template <Move kMove> GDL_INLINE void run(int64_t i, int64_t count) const {
+    const F half = S::set(0.5f);
+    F clamped, std, variance_minus_one;
+    Math<S>::variance_terms(load<Storage, kMove>(log_var + i, count), clamped, std, variance_minus_one);
+    F to_mean = S::set(0.0f), to_log_var = to_mean;
+    if (kGradZ) {
+      to_mean = load<Storage, kMove>(grad_z + i, count);
+      to_log_var = S::mul(S::mul(to_mean, S::load(noise + i)), S::mul(std, half));
+    }
+    if (kGradKl) {
+      const F g = S::load(grad_kl + i);
+      to_mean = S::fma(g, load<Storage, kMove>(mean + i, count), to_mean);
+      to_log_var = S::fma(S::mul(g, half), variance_minus_one, to_log_var);
+      store<Storage, kMove>(grad_mean + i, to_mean, count);
+    }
+    store<Storage, kMove>(grad_log_var + i, to_log_var, count);
+  }
+};
+
+// Each row's gradient of KL, repeated for every element of the row.
+inline void spread_rows(float* out, const float* per_row, int64_t row_count, int64_t col_count) {
+  for (int64_t r = 0; r < row_count; ++r) {
+    for (int64_t j = 0; j < col_count; ++j) *out++ = per_row[r];
+  }
+}
+
+template <class Storage, bool kGradZ, bool kGradKl> struct BackwardTask {
+  typedef typename Storage::T T;
+  const gdl_reparam_backward_args& args;
+  const Tiling& tiling;
+  bool streamed;
+  uint32_t keys[kPhiloxKeyWords];
+
+  static const T* at(const void* p, int64_t start) { return p ? static_cast<const T*>(p) + start : 0; }
+  static T* at(void* p, int64_t start) { return p ? static_cast<T*>(p) + start : 0; }
+
+  void operator()(int64_t index) {
+    const Tile tile(tiling, index);
+    NoiseBuffer noise;
+    float grad_kl[kGradKl ? kTile + kLanes : 1];
+    if (kGradZ) fill_noise(noise, tiling, tile, args.noise.offset, keys);
+    if (kGradKl) spread_rows(grad_kl, args.grad_kl + tile.row, tile.row_count, tile.col_count);
+    const BackwardBlock<Storage, kGradZ, kGradKl> block = {noise,
+                                                           grad_kl,
+                                                           at(args.grad_z, tile.start),
+                                                           at(args.mean, tile.start),
+                                                           at(args.log_var, tile.start),
+                                                           at(args.grad_mean, tile.start),
+                                                           at(args.grad_log_var, tile.start)};
+    const bool aligned = aligned_for_streaming(block.grad_log_var) && aligned_for_streaming(block.grad_mean);
+    for_each_block(tile.size, streamed && aligned, block);
+  }
+};
+
+template <class Storage> struct ReparamBackward {
+  template <bool kGradZ, bool kGradKl>
+  static int run_tasks(const gdl_reparam_backward_args& args, gdl_parallel_for parallel_for) {
+    const Tiling tiling(args.noise);
+    const bool streamed = 5 * tiling.rows * tiling.cols * (int64_t)sizeof(typename Storage::T) > kStreamingBytes;
+    BackwardTask<Storage, kGradZ, kGradKl> task = {args, tiling, streamed, {}};
+    philox_keys(args.noise.seed, task.keys);
+    parallel_tasks(parallel_for, tiling.count, tiling.grain(), task);
+    return GDL_OK;
+  }
+
+  static int run(const gdl_reparam_backward_args& args, gdl_parallel_for parallel_for) {
+    if (args.grad_z) {
+      return args.grad_kl ? run_tasks<true, true>(args, parallel_for) : run_tasks<true, false>(args, parallel_for);
+    }
+    return args.grad_kl ? run_tasks<false, true>(args, parallel_for) : GDL_BAD_ARGUMENT;
+  }
+};
+
+int reparam_backward(const gdl_reparam_backward_args& args, gdl_parallel_for parallel_for) {
+  return dispatch_dtype<ReparamBackward>(args, parallel_for);
+}
+
+}  // namespace GDL_ISA_NAMESPACE
+}  // namespace gdl

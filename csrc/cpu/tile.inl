@@ -1,0 +1,83 @@
+// The work of the noise kernels is cut into tiles that stay in the first-level cache: several whole rows where rows are
+// short, a piece of one row where they are long. Tiles depend on the shape alone, never on the number of threads.
+namespace gdl {
+namespace GDL_ISA_NAMESPACE {
+
+enum { kTile = 2048, kBlock = 64, kCountersPerBlock = 16 };  // kTile also fixes the order in which a row is summed
+
+// Noise for a tile, with room for the block of 64 that the last counters belong to.
+typedef float NoiseBuffer[kTile + kBlock];
+
+struct Tiling {
+  int64_t rows, cols, counters_per_row, rows_per_tile, tiles_per_row, count;
+
+  explicit Tiling(const gdl_noise& noise) : rows(noise.rows), cols(noise.cols) {
+    counters_per_row = ceil_div(cols, 4);
+    rows_per_tile = at_least_one(kTile / at_least_one(4 * counters_per_row));
+    tiles_per_row = ceil_div(cols, kTile);
+    count = rows == 0 || cols == 0 ? 0 : tiles_per_row > 1 ? rows * tiles_per_row : ceil_div(rows, rows_per_tile);
+  }
+
+  // Tiles that are worth a thread's start.
+  int64_t grain() const { return at_least_one(4 * kTile / at_least_one(smaller(kTile, rows_per_tile * cols))); }
+};
+
+struct Tile {
+  int64_t row, row_count, col, col_count, start, size;
+
+  Tile(const Tiling& tiling, int64_t index) {
+    if (tiling.tiles_per_row > 1) {
+      row = index / tiling.tiles_per_row;
+      row_count = 1;
+      col = (index - row * tiling.tiles_per_row) * kTile;
+      col_count = smaller(kTile, tiling.cols - col);
+    } else {
+      row = index * tiling.rows_per_tile;
+      row_count = smaller(tiling.rows_per_tile, tiling.rows - row);
+      col = 0;
+      col_count = tiling.cols;
+    }
+    start = row * tiling.cols + col;
+    size = row_count * col_count;
+  }
+
+  uint64_t first_counter(const Tiling& tiling, uint64_t offset) const {
+    return offset + (uint64_t)row * (uint64_t)tiling.counters_per_row + (uint64_t)(col / 4);
+  }
+  int64_t counters(const Tiling& tiling) const {
+    return row_count * (tiling.tiles_per_row > 1 ? ceil_div(col_count, 4) : tiling.counters_per_row);
+  }
+};
+
+// The 64 normals of the sixteen counters from `counter` on.
+GDL_INLINE void normal_block(float* out, uint64_t counter, const uint32_t* keys) {
+  uint32_t low[kCountersPerBlock], high[kCountersPerBlock];
+  for (int i = 0; i < kCountersPerBlock; ++i) {
+    low[i] = (uint32_t)(counter + (uint64_t)i);
+    high[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+  }
+  F normals[4];
+  Math<S>::normals(S::load_u(low), S::load_u(high), keys, normals);
+  S::store_interleaved(out, normals);
+}
+
+inline void normal_blocks(float* out, uint64_t counter, int64_t blocks, const uint32_t* keys) {
+  for (int64_t i = 0; i < blocks; ++i) normal_block(out + i * kBlock, counter + (uint64_t)(i * kCountersPerBlock), keys);
+}
+
+// The noise of a tile, element after element. Rows are padded to whole counters; the padding is squeezed out.
+inline void fill_noise(NoiseBuffer& noise, const Tiling& tiling, const Tile& tile, uint64_t offset,
+                       const uint32_t* keys) {
+  const int64_t counters = tile.counters(tiling);
+  normal_blocks(noise, tile.first_counter(tiling, offset), ceil_div(counters, kCountersPerBlock), keys);
+  if (tile.row_count > 1 && tiling.cols % 4 != 0) {
+    const float* padded = noise;
+    float* dense = noise;
+    for (int64_t r = 0; r < tile.row_count; ++r, padded += 4 * tiling.counters_per_row) {
+      for (int64_t j = 0; j < tiling.cols; ++j) *dense++ = padded[j];
+    }
+  }
+}
+
+}  // namespace GDL_ISA_NAMESPACE
+}  // namespace gdl

@@ -1,0 +1,113 @@
+/* The C interface of the kernel core: raw pointers, no torch, no Python.
+ *
+ * Tensors are dense and in C order. A tensor is `rows` latent vectors of `cols` numbers. The noise of element (r, j) is
+ * word j % 4 of the Philox counter offset + r * ceil(cols / 4) + j / 4 (modulo 2^64) under the key `seed`, so that a row
+ * has the same noise in every batch. All arithmetic is float32 whatever the storage type.
+ * Functions return GDL_OK or an error code; empty tensors are fine. */
+#ifndef GDL_API_H
+#define GDL_API_H
+
+#include <stdint.h>
+
+#define GDL_EXPORT __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum gdl_status { GDL_OK = 0, GDL_BAD_ARGUMENT = -1, GDL_OUT_OF_MEMORY = -2 };
+enum gdl_dtype { GDL_FLOAT32 = 0, GDL_BFLOAT16 = 1, GDL_FLOAT16 = 2 };
+enum gdl_isa { GDL_SCALAR = 0, GDL_AVX2 = 1, GDL_AVX512 = 2 };
+enum gdl_path_mode { GDL_LERP = 0, GDL_SLERP = 1 };
+
+/* Runs body over [begin, end) in pieces of at least `grain`, on as many threads as the host likes. */
+typedef void (*gdl_body)(int64_t begin, int64_t end, void* context);
+typedef void (*gdl_parallel_for)(int64_t begin, int64_t end, int64_t grain, gdl_body body, void* context);
+
+typedef struct gdl_noise {
+  int64_t rows, cols;
+  uint64_t seed, offset;
+} gdl_noise;
+
+typedef struct gdl_randn_args {
+  gdl_noise noise;
+  int32_t dtype;
+  void* out; /* (rows, cols) */
+} gdl_randn_args;
+
+/* z = mean + exp(log_var / 2) * noise and KL(N(mean, exp(log_var)) || N(0, 1)) of each row, log_var clamped. */
+typedef struct gdl_reparam_forward_args {
+  gdl_noise noise;
+  int32_t dtype;
+  const void *mean, *log_var; /* (rows, cols) */
+  void* z;                    /* (rows, cols) */
+  float* kl;                  /* (rows), or NULL */
+} gdl_reparam_forward_args;
+
+/* The noise is drawn again rather than stored. The gradient of log_var is taken at its clamped value. */
+typedef struct gdl_reparam_backward_args {
+  gdl_noise noise;
+  int32_t dtype;
+  const void* grad_z;         /* (rows, cols), or NULL: zero */
+  const float* grad_kl;       /* (rows), or NULL: zero */
+  const void *mean, *log_var; /* (rows, cols); mean may be NULL without grad_kl */
+  void* grad_mean;            /* (rows, cols); NULL without grad_kl, where it equals grad_z */
+  void* grad_log_var;         /* (rows, cols) */
+} gdl_reparam_backward_args;
+
+/* A polyline through `count` keyframes: time t lies on the segment floor(t), the first and last are extended. */
+typedef struct gdl_path {
+  int64_t count, steps, rows, cols;
+  int32_t mode, normalize;
+} gdl_path;
+
+typedef struct gdl_path_forward_args {
+  gdl_path path;
+  int32_t dtype;
+  const void* keyframes; /* (count, rows, cols), count >= 2 */
+  const float* t;        /* (steps) */
+  void* out;             /* (steps, rows, cols) */
+} gdl_path_forward_args;
+
+typedef struct gdl_path_backward_args {
+  gdl_path path;
+  int32_t dtype;
+  const void* grad_out;  /* (steps, rows, cols) */
+  const void* keyframes; /* (count, rows, cols) */
+  const float* t;        /* (steps) */
+  void* grad_keyframes;  /* (count, rows, cols) */
+  float* grad_t;         /* (steps) */
+} gdl_path_backward_args;
+
+/* CPU. `parallel_for` may be NULL: one thread. */
+GDL_EXPORT int gdl_cpu_randn(const gdl_randn_args* args, gdl_parallel_for parallel_for);
+GDL_EXPORT int gdl_cpu_reparam_forward(const gdl_reparam_forward_args* args, gdl_parallel_for parallel_for);
+GDL_EXPORT int gdl_cpu_reparam_backward(const gdl_reparam_backward_args* args, gdl_parallel_for parallel_for);
+GDL_EXPORT int gdl_cpu_path_forward(const gdl_path_forward_args* args, gdl_parallel_for parallel_for);
+GDL_EXPORT int gdl_cpu_path_backward(const gdl_path_backward_args* args, gdl_parallel_for parallel_for);
+
+/* The instruction set in use: the best one, unless the environment variable GDL_ISA or gdl_set_isa says otherwise. */
+GDL_EXPORT int gdl_get_isa(void);
+GDL_EXPORT int gdl_isa_available(int isa);
+GDL_EXPORT int gdl_set_isa(int isa); /* GDL_BAD_ARGUMENT if this machine or build lacks it */
+
+/* CUDA (libgdl_cuda): all pointers are device pointers, `stream` is a cudaStream_t. `device_key` is int64[2] (seed,
+ * offset) on the device and overrides args->noise, or NULL. Positive results are cudaError_t. */
+GDL_EXPORT int gdl_cuda_randn(const gdl_randn_args* args, const int64_t* device_key, void* stream);
+GDL_EXPORT int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const int64_t* device_key, void* scratch,
+                                        void* stream);
+GDL_EXPORT int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const int64_t* device_key, void* stream);
+GDL_EXPORT int gdl_cuda_path_forward(const gdl_path_forward_args* args, void* scratch, void* stream);
+GDL_EXPORT int gdl_cuda_path_backward(const gdl_path_backward_args* args, void* scratch, void* stream);
+/* Bytes of device memory that the calls above want as `scratch`. */
+GDL_EXPORT int64_t gdl_cuda_reparam_forward_scratch(const gdl_reparam_forward_args* args);
+GDL_EXPORT int64_t gdl_cuda_path_forward_scratch(const gdl_path* path);
+GDL_EXPORT int64_t gdl_cuda_path_backward_scratch(const gdl_path* path);
+GDL_EXPORT int gdl_cuda_device_count(void); /* negative cudaError_t if there is no usable driver */
+GDL_EXPORT const char* gdl_cuda_error_string(int error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

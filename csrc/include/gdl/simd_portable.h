@@ -1,0 +1,110 @@
+// Sixteen lanes for any CPU: plain loops, which a compiler vectorizes as far as the machine allows.
+// Every CPU variant works on blocks of sixteen lanes, so that all of them add in one order.
+#pragma once
+#include "half.h"
+#include "math.h"
+
+namespace gdl {
+
+struct Portable {
+  struct F {
+    float lane[16];
+  };
+  struct U {
+    uint32_t lane[16];
+  };
+
+  static GDL_INLINE F set(float x) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = x;
+    return r;
+  }
+  static GDL_INLINE F add(const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] + b.lane[i];
+    return r;
+  }
+  static GDL_INLINE F mul(const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] * b.lane[i];
+    return r;
+  }
+  static GDL_INLINE F fma(const F& a, const F& b, const F& c) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = Scalar::fma(a.lane[i], b.lane[i], c.lane[i]);
+    return r;
+  }
+
+  static GDL_INLINE U load_u(const uint32_t* p) {
+    U r;
+    memcpy(r.lane, p, sizeof r.lane);
+    return r;
+  }
+  static GDL_INLINE F load(const float* p) {
+    F r;
+    memcpy(r.lane, p, sizeof r.lane);
+    return r;
+  }
+  static GDL_INLINE void store(float* p, const F& v) { memcpy(p, v.lane, sizeof v.lane); }
+  static GDL_INLINE void store_streaming(float* p, const F& v) { store(p, v); }
+  static GDL_INLINE void end_streaming() {}
+  static GDL_INLINE F load_bfloat16(const uint16_t* p) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = bfloat16_to_float(p[i]);
+    return r;
+  }
+  static GDL_INLINE void store_bfloat16(uint16_t* p, const F& v) {
+    for (int i = 0; i < 16; ++i) p[i] = float_to_bfloat16(v.lane[i]);
+  }
+  static GDL_INLINE F load_float16(const uint16_t* p) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = float16_to_float(p[i]);
+    return r;
+  }
+  static GDL_INLINE void store_float16(uint16_t* p, const F& v) {
+    for (int i = 0; i < 16; ++i) p[i] = float_to_float16(v.lane[i]);
+  }
+
+  // Lane i of vector j becomes element 4 i + j of the 64 that are written to p.
+  static GDL_INLINE void store_interleaved(float* p, const F (&v)[4]) {
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < 4; ++j) p[4 * i + j] = v[j].lane[i];
+    }
+  }
+
+  // The sum of all lanes by halving: lane i takes lane i + 8, then + 4, + 2, + 1.
+  static GDL_INLINE float sum(F v) {
+    for (int half = 8; half; half >>= 1) {
+      for (int i = 0; i < half; ++i) v.lane[i] += v.lane[i + half];
+    }
+    return v.lane[0];
+  }
+};
+
+// Lane after lane, so that the intermediate values of a lane stay in registers.
+template <> struct Math<Portable> {
+  typedef Portable::F F;
+  typedef Portable::U U;
+
+  static GDL_INLINE void normals(const U& counter_low, const U& counter_high, const uint32_t* keys, F (&out)[4]) {
+    for (int i = 0; i < 16; ++i) {
+      float four[4];
+      Math<Scalar>::normals(counter_low.lane[i], counter_high.lane[i], keys, four);
+      for (int j = 0; j < 4; ++j) out[j].lane[i] = four[j];
+    }
+  }
+  static GDL_INLINE void variance_terms(const F& log_var, F& clamped, F& std, F& variance_minus_one) {
+    for (int i = 0; i < 16; ++i) {
+      Math<Scalar>::variance_terms(log_var.lane[i], clamped.lane[i], std.lane[i], variance_minus_one.lane[i]);
+    }
+  }
+  static GDL_INLINE F kl_term(const F& mean, const F& clamped, const F& variance_minus_one) {
+    F r;
+    for (int i = 0; i < 16; ++i) {
+      r.lane[i] = Math<Scalar>::kl_term(mean.lane[i], clamped.lane[i], variance_minus_one.lane[i]);
+    }
+    return r;
+  }
+};
+
+}  // namespace gdl
