@@ -1,0 +1,26 @@
+"""One hex digest that tells two models apart: their weights, the class's name and the settings, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from gdl_core.contracts import Model
+
+
+def fingerprint(model: Model, config: Mapping[str, Any]) -> str:
+    """Return the sha256 of a model's class name, data shape, settings and state, as 64 hex digits.
+
+    The same weights on another device, or written and read again, give the same digest.
+    """
+    digest = hashlib.sha256()
+    about = {"class": type(model).__name__, "config": dict(config), "data_shape": list(model.data_shape)}
+    digest.update(json.dumps(about, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,277 @@
+"""Encode, decode and sample in tiles of fixed size, so that a row never depends on the batch it was computed in.
+
+Matrix libraries choose their order of summation by the size of the batch, so the same row may come out with other
+last bits in another batch. Here every pass has the same size, `TrainedModel.tile`, padded with zeros at the end, and
+row i is always computed in slot i % tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gdl_core.contracts import Model, Posterior
+from gdl_core.errors import RoleError
+from gdl_core.noise import Noise
+from gdl_core.values import TrainedModel
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
+
+SMALLEST_TILE = 8
+LARGEST_TILE = 1024
+TILE_BYTES = 1 << 22
+"""Activations of one tile, all layers together, stay within 4 MiB where the smallest tile allows it: about the point
+from which larger batches stop being faster on one core, because single layers outgrow the second-level cache."""
+
+Progress = Callable[[int, int], None]
+"""Called as progress(rows done, rows wanted) after each tile; it may raise CancelledError."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """The part of `gdl_core.data.dataset.Dataset` that encoding needs."""
+
+    def __len__(self) -> int: ...
+
+    def tensor(self, indices: NDArray[np.int64]) -> Tensor:
+        """Return the samples of these indices, float32 (n, *data shape)."""
+        ...
+
+
+@contextmanager
+def inference(model: nn.Module) -> Iterator[None]:
+    """Put every module in evaluation mode without gradients; afterwards each has the mode that it had."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def measure_tile(model: Model) -> int:
+    """Return how many samples one pass should take: a power of two from 8 to 1024.
+
+    It follows from the bytes that the layers put out for one sample (decoding, or else encoding, classifying, sampling)
+    and not from a clock, so that it is the same on every machine.
+    """
+    sizes: dict[int, int] = {}
+    outputs: list[Tensor] = []  # kept alive, so that no two of them can share an address by chance
+
+    def count(value: object) -> None:
+        if isinstance(value, Tensor):
+            outputs.append(value)
+            sizes[value.untyped_storage().data_ptr()] = value.numel() * value.element_size()
+        elif isinstance(value, Mapping):
+            count(tuple(value.values()))
+        elif isinstance(value, tuple | list):
+            for part in value:
+                count(part)
+        elif isinstance(value, Posterior):
+            count((value.mean, value.log_var))
+
+    def hook(module: nn.Module, given: object, result: object) -> None:
+        count(result)
+
+    handles: list[RemovableHandle] = [
+        module.register_forward_hook(hook) for module in model.modules() if not any(module.children())
+    ]
+    try:
+        with inference(model):
+            count(_one_sample(model))
+    finally:
+        for handle in handles:
+            handle.remove()
+    tile = LARGEST_TILE
+    while tile > SMALLEST_TILE and tile * sum(sizes.values()) > TILE_BYTES:
+        tile //= 2
+    return tile
+
+
+def _one_sample(model: Model) -> object:
+    roles = model.roles()
+    if "decodes" in roles:
+        return model.decode(torch.zeros(1, *model.latent_shape, device=device_of(model)))
+    x = torch.zeros(1, *model.data_shape, device=device_of(model))
+    if "encodes" in roles:
+        return model.encode(x)
+    if "classifies" in roles:
+        return model.classify(x)
+    if "samples" in roles:
+        return model.sample(1, Noise(0))
+    return x
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of the model's parameters or buffers; the CPU where it has none."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
+def sample_rows(
+    trained: TrainedModel, n: int, noise: Noise, start: int = 0, progress: Progress | None = None
+) -> Tensor:
+    """Return samples start … start + n − 1 of a stream, float32 (n, *data shape) on the CPU; pictures are in [0, 1].
+
+    Raises:
+        RoleError: the model does not sample.
+    """
+    model, tile = trained.model, trained.tile
+
+    def whole_tile(first: int) -> tuple[Tensor]:
+        return (model.sample(tile, noise.at(first)),)
+
+    return _collect(trained, whole_tile, start, n, model.data_shape, progress)[0]
+
+
+def decode_rows(
+    trained: TrainedModel, z: Tensor | NDArray[np.float32], start: int = 0, progress: Progress | None = None
+) -> Tensor:
+    """Return what latent points (n, *latent shape) decode to, float32 (n, *data shape) on the CPU; pictures in [0, 1].
+
+    Row i is computed as row `start + i`.
+
+    Raises:
+        RoleError: the model does not decode.
+        ValueError: the points do not have the model's latent shape.
+    """
+    model = trained.model
+    points = torch.as_tensor(z)
+    if points.shape[1:] != model.latent_shape:
+        raise ValueError(f"latent points of shape {tuple(points.shape[1:])} given to a model of {model.latent_shape}")
+
+    def decode(first: int) -> tuple[Tensor]:
+        rows = _padded(lambda low, high: points[low:high], first - start, trained.tile, len(points))
+        return (model.decode(rows.to(device_of(model), torch.float32)),)
+
+    return _collect(trained, decode, start, len(points), model.data_shape, progress)[0]
+
+
+def encode_rows(
+    trained: TrainedModel,
+    x: Tensor | NDArray[np.float32] | Samples,
+    indices: NDArray[np.int64] | None = None,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> Posterior:
+    """Return the posterior of samples, float32 (n, *latent shape) on the CPU.
+
+    Args:
+        trained: a model that encodes.
+        x: samples (n, *data shape), pictures in [0, 1]; or a dataset, which is then read tile by tile.
+        indices: which samples to take; all of them by default.
+        start: the row that the first sample is computed as.
+        progress: called after each tile.
+
+    Raises:
+        RoleError: the model does not encode.
+    """
+    model = trained.model
+    read, n = _reader(x, indices)
+    point = False
+
+    def encode(first: int) -> tuple[Tensor, ...]:
+        nonlocal point
+        posterior = model.encode(_padded(read, first - start, trained.tile, n).to(device_of(model)))
+        point = posterior.log_var is None
+        return (posterior.mean, posterior.mean if posterior.log_var is None else posterior.log_var)
+
+    mean, log_var = _collect(trained, encode, start, n, model.latent_shape, progress, parts=2)
+    return Posterior(mean, None if point else log_var)
+
+
+def classify_rows(
+    trained: TrainedModel,
+    x: Tensor | NDArray[np.float32] | Samples,
+    indices: NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Return for each column that a probe judges the probabilities of its categories, float32 (n, categories).
+
+    Raises:
+        RoleError: the model does not classify.
+    """
+    model = trained.model
+    read, n = _reader(x, indices)
+    names: list[str] = []
+
+    def classify(first: int) -> tuple[Tensor, ...]:
+        judged = model.classify(_padded(read, first, trained.tile, n).to(device_of(model)))
+        names[:] = judged
+        return tuple(judged.values())
+
+    if n == 0:
+        classify(0)  # to learn the columns
+        return {name: torch.zeros(0, 0) for name in names}
+    return dict(zip(names, _collect(trained, classify, 0, n, (), progress), strict=True))
+
+
+def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
+    """Turn pictures in [0, 1], (n, channels, height, width), into uint8 (n, height, width, channels), clipping.
+
+    >>> to_pixels(torch.tensor([[[[0.0, 0.5, 2.0]]]])).tolist()
+    [[[[0], [128], [255]]]]
+    """
+    levels = pictures.detach().float().nan_to_num(0.0).clamp(0.0, 1.0).mul(255.0).add_(0.5).to(torch.uint8)
+    return cast("NDArray[np.uint8]", levels.movedim(1, -1).contiguous().cpu().numpy())
+
+
+def _reader(
+    x: Tensor | NDArray[np.float32] | Samples, indices: NDArray[np.int64] | None
+) -> tuple[Callable[[int, int], Tensor], int]:
+    """Return a function from a range of rows to their samples, and the number of rows."""
+    if isinstance(x, Tensor | np.ndarray):
+        samples = torch.as_tensor(x)
+        if indices is not None:
+            samples = samples[torch.as_tensor(indices)]
+        return lambda low, high: samples[low:high].float(), len(samples)
+    wanted = np.arange(len(x), dtype=np.int64) if indices is None else np.asarray(indices, np.int64)
+    return lambda low, high: x.tensor(wanted[low:high]), len(wanted)
+
+
+def _padded(read: Callable[[int, int], Tensor], first: int, tile: int, n: int) -> Tensor:
+    """Return the rows first … first + tile − 1 of n, with zeros for those that do not exist (first may be negative)."""
+    low, high = max(first, 0), min(first + tile, n)
+    rows = read(low, high)
+    if high - low == tile:
+        return rows
+    full = rows.new_zeros(tile, *rows.shape[1:])
+    full[low - first : high - first] = rows
+    return full
+
+
+def _collect(
+    trained: TrainedModel,
+    compute: Callable[[int], tuple[Tensor, ...]],
+    start: int,
+    n: int,
+    shape: tuple[int, ...],
+    progress: Progress | None,
+    parts: int = 1,
+) -> tuple[Tensor, ...]:
+    """Compute whole tiles that cover rows start … start + n − 1 and return those rows of each part."""
+    if trained.tile < 1:
+        raise RoleError(f"the tile of a model is at least 1, this one says {trained.tile}")
+    if start < 0 or n < 0:
+        raise ValueError(f"rows count from 0: start {start}, n {n}")
+    results: list[tuple[Tensor, ...]] = []
+    with inference(trained.model):
+        for first in range(start - start % trained.tile, start + n, trained.tile):
+            keep = slice(max(start - first, 0), min(start + n - first, trained.tile))
+            results.append(tuple(part[keep].float().cpu() for part in compute(first)))
+            if progress is not None:
+                progress(min(first + trained.tile, start + n) - start, n)
+    if not results:
+        return tuple(torch.zeros(0, *shape) for _ in range(parts))
+    return tuple(torch.cat(column) for column in zip(*results, strict=True))
