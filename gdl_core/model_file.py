@@ -19,7 +19,6 @@ from pydantic import BaseModel, ValidationError
 
 from gdl_core.errors import AmbiguousNameError, CheckpointError, PluginError, StorageError, UnknownNameError
 from gdl_core.media.atomic import write_bytes
-from gdl_core.specs import load_target
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:
@@ -258,7 +257,7 @@ def _look_up(path: Path, header: Mapping[str, Any], registry: Registry) -> tuple
     name = header["model"]
     try:
         spec = registry.find("model", name)
-        kind, settings = load_target(spec.target), load_target(spec.config)
+        kind, settings = registry.load(spec, "target"), registry.load(spec, "config")
     except (UnknownNameError, AmbiguousNameError, PluginError) as error:
         raise CheckpointError(
             f"{path}: needs the model '{name}', which no working plugin offers ({error}); "
