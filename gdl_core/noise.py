@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from math import prod
+from math import erfc, prod, sqrt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _WORD = 1 << 64
+_SQRT_HALF = sqrt(0.5)
+_BELOW_ONE = 1.0 - 2.0**-24
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,14 @@ class Noise:
 
         flat = randn((rows, prod(shape)), key=self.key(prod(shape)), device=device, dtype=dtype or torch.float32)
         return flat.reshape(rows, *shape)
+
+    def uniform(self, rows: int, shape: tuple[int, ...]) -> Tensor:
+        """Draw numbers evenly from [0, 1), float32 (rows, *shape): the normal CDF of `normal`, with the same rows."""
+        import torch
+
+        # The scalar erfc gives a number the same bits wherever it stands; vectorised ones differ between body and tail.
+        flat = [0.5 * erfc(-number * _SQRT_HALF) for number in self.normal(rows, shape).flatten().tolist()]
+        return torch.tensor(flat, dtype=torch.float32).reshape(rows, *shape).clamp_(max=_BELOW_ONE)
 
     def permutation(self, n: int) -> Tensor:
         """Return a random order of the numbers 0 … n − 1, int64: the sorting order of n normal numbers."""
