@@ -18,6 +18,6 @@ setup(
     cmdclass={"build_native": BuildNative, "bdist_wheel": BdistWheel, "editable_wheel": EditableWheel},
     packages=packages,
     package_dir=package_dir,
-    package_data={name: DATA for name in package_dir},
+    package_data=dict.fromkeys(package_dir, DATA),
     include_package_data=False,
 )

@@ -42,7 +42,7 @@ def find_compiler() -> str | None:
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of `cmake` or `ninja`: the one in the package of that name, else the one on the PATH, else None."""
+    """Return the path of `cmake` or `ninja`: in the package of that name, else on the PATH, else None."""
     if importlib.util.find_spec(name) is not None:
         module = importlib.import_module(name)
         folder = getattr(module, "CMAKE_BIN_DIR", None) or getattr(module, "BIN_DIR", None)
