@@ -241,8 +241,6 @@ def test_a_missing_plugin_is_named_with_what_to_install(path: Path) -> None:
         read_model(path, Registry.from_plugins({}))
     with pytest.raises(CheckpointError, match="could not be built"):
         read_model(path, Registry.from_plugins({"tiny": Odd()}))
-            ),
-        )
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
