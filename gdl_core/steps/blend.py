@@ -1,0 +1,79 @@
+"""`blend`: arithmetic with pictures and directions: a face, plus a smile, plus twice a smile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.steps.inputs import LatentModel
+from gdl_core.values import Images, Latents, Vector
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gdl_core.registry import Registry
+    from gdl_core.steps.context import StepContext
+
+Term = Annotated[Images | Latents | Vector | Path, Accepts("image", "latent", "vector", files=True)]
+
+
+class Arguments(StepArguments):
+    """Arguments of `blend`."""
+
+    model: LatentModel = Field(description="a model that encodes and decodes")
+    of: list[Term] = Field(min_length=1, description="pictures, latent points, directions, or files of them")
+    weights: list[list[float]] = Field(
+        min_length=1, description="for each picture to make, a weight for each of the terms, like [[1, 0], [1, 2]]"
+    )
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that there is a weight for each term."""
+        for index, row in enumerate(self.weights):
+            if len(row) != len(self.of):
+                yield ("weights", index), f"weights[{index}] has {len(row)} numbers for {len(self.of)} terms"
+
+
+def run(arguments: Arguments, context: StepContext) -> Images:
+    """Return one picture for each row of weights; several pictures in one term make a row of the sheet each."""
+    import torch
+
+    from gdl_core.errors import DataError
+    from gdl_core.latent.tiles import decode_rows, to_pixels
+    from gdl_core.steps.inputs import need_pictures, ready
+
+    trained = arguments.model
+    need_pictures(trained, "blend")
+    ready([trained], context)
+    terms = [_points(trained, term, context) for term in arguments.of]
+    people = max(len(term) for term in terms)
+    if any(len(term) not in (1, people) for term in terms):
+        sizes = ", ".join(str(len(term)) for term in terms)
+        raise DataError(f"blend: the terms hold {sizes} pictures; each should hold one, or all the same number")
+    stacked = torch.stack([term.expand(people, *term.shape[1:]) for term in terms])  # (terms, people, *latent)
+    weights = torch.tensor(arguments.weights, dtype=torch.float32)  # (rows, terms)
+    z = (weights @ stacked.flatten(1)).reshape(len(weights), people, *terms[0].shape[1:]).transpose(0, 1)
+    pixels = to_pixels(decode_rows(trained, z.flatten(0, 1)))
+    return Images(pixels, columns=len(weights) if people > 1 else 0)
+
+
+def _points(trained: object, term: object, context: StepContext) -> Tensor:
+    import torch
+
+    from gdl_core.errors import DataError
+    from gdl_core.steps.inputs import latent_points, load
+    from gdl_core.values import TrainedModel
+
+    assert isinstance(trained, TrainedModel)
+    term = load(term, context, Images, Latents, Vector)
+    if not isinstance(term, Vector):
+        return latent_points(trained, term, context)
+    if term.direction.shape != tuple(trained.model.latent_shape):
+        raise DataError(
+            f"direction '{term.name}' has shape {term.direction.shape}, the latent space of {trained.name} has "
+            f"{tuple(trained.model.latent_shape)}; find directions in the same model"
+        )
+    return torch.from_numpy(term.direction.copy())[None]

@@ -1,0 +1,186 @@
+"""The kinds of input that steps share, and the words of a recipe turned into what models take. No torch at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BeforeValidator, Field
+
+from gdl_core import media
+from gdl_core.errors import DataError, MediaError
+from gdl_core.media.raster import to_image, to_pixels
+from gdl_core.media.sheet import flatten
+from gdl_core.steps.arguments import Accepts
+from gdl_core.values import Images, Latents, TrainedModel, Vector
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gdl_core.data.dataset import Dataset
+    from gdl_core.steps.context import StepContext
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+OneOrMore = BeforeValidator(_listed, json_schema_input_type=Any)
+"""A list, or one item that stands for a list of one."""
+
+DecodingModel = Annotated[TrainedModel, Accepts("model", roles=("decodes",))]
+EncodingModel = Annotated[TrainedModel, Accepts("model", roles=("encodes",))]
+LatentModel = Annotated[TrainedModel, Accepts("model", roles=("encodes", "decodes"))]
+
+DatasetInput = Annotated[Any, Accepts("dataset")]
+Point = Annotated[Images | Latents | Path, Accepts("image", "latent", files=True)]
+"""Places in a latent space: pictures (to be encoded), latent points, or a file of either."""
+
+Direction = Annotated[Vector | Path, Accepts("vector", files=True)]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def load(value: Any, context: StepContext, *kinds: type) -> Any:
+    """Return a value, read from its file if it is a path.
+
+    Raises:
+        MediaError: the file holds something else than the kinds that will do.
+    """
+    if not isinstance(value, Path):
+        return value
+    found = media.read(value, context.registry)
+    if not isinstance(found, kinds):
+        wanted = " or ".join(f"a {kind.kind}" for kind in kinds)  # type: ignore[attr-defined]
+        raise MediaError(f"{value.name} holds a {found.kind}, but {wanted} is needed")
+    return found
+
+
+def ready(models: Sequence[TrainedModel], context: StepContext) -> None:
+    """Put models on the run's device, in eval mode."""
+    from gdl_core.training.build import choose_device
+
+    device = choose_device(context.device)
+    for trained in models:
+        trained.model.to(device).eval()
+
+
+def model_names(models: Sequence[TrainedModel]) -> list[str]:
+    """Return a short name for each model; those that share one are told apart by the settings in which they differ."""
+    short = [trained.name.rpartition("/")[2] for trained in models]
+    names: list[str] = []
+    for index, (name, trained) in enumerate(zip(short, models, strict=True)):
+        twins = [other for other, same in zip(models, short, strict=True) if same == name]
+        if len(twins) > 1:
+            keys = [key for key in trained.config if len({repr(twin.config.get(key)) for twin in twins}) > 1][:2]
+            told = ", ".join(f"{key} {trained.config[key]}" for key in keys)
+            name = f"{name} {told}" if told else f"{name} {short[: index + 1].count(name)}"
+        names.append(name)
+    return [name if names.count(name) == 1 else f"{name} ({index + 1})" for index, name in enumerate(names)]
+
+
+def same_shape(models: Sequence[TrainedModel]) -> tuple[int, ...]:
+    """Return the shape of one sample, the same for all models.
+
+    Raises:
+        DataError: the models were made for different shapes.
+    """
+    shapes = {trained.data_shape for trained in models}
+    if len(shapes) > 1:
+        told = ", ".join(f"{name} {trained.data_shape}" for name, trained in zip(model_names(models), models, strict=True))
+        raise DataError(f"the models were trained on samples of different shapes ({told}); compare models of one set")
+    return shapes.pop()
+
+
+def need_pictures(trained: TrainedModel, what: str) -> None:
+    """Raise DataError if a model does not make pictures."""
+    if len(trained.data_shape) != 3 or trained.data_shape[0] not in (1, 3, 4):
+        raise DataError(f"{what} shows pictures, but {trained.name} makes samples of shape {trained.data_shape}")
+
+
+def fit_pictures(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return pictures (n, height, width, channels) as a model of `shape` (channels, height, width) takes them.
+
+    The middle is cut out where the proportions differ. A picture that was enlarged by a whole number comes back exactly.
+    """
+    channels, height, width = shape
+    pixels = _with_channels(pixels, channels)
+    if pixels.shape[1:3] == (height, width):
+        return pixels
+    old_height, old_width = pixels.shape[1:3]
+    scale = min(old_height / height, old_width / width)
+    cut = (round(width * scale), round(height * scale))
+    left, top = (old_width - cut[0]) // 2, (old_height - cut[1]) // 2
+    whole = cut[0] % width == 0 and cut[1] % height == 0
+    how = Image.Resampling.BOX if whole else Image.Resampling.LANCZOS
+    pictures = [to_image(picture[top : top + cut[1], left : left + cut[0]]).resize((width, height), how) for picture in pixels]
+    return np.stack([to_pixels(picture) for picture in pictures])
+
+
+def _with_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    given = pixels.shape[-1]
+    if given == channels:
+        return pixels
+    if channels == 4:
+        colour = _with_channels(pixels, 3)
+        return np.concatenate([colour, np.full((*colour.shape[:-1], 1), 255, dtype=np.uint8)], axis=-1)
+    pixels = flatten(pixels)
+    if channels == 3:
+        return pixels if pixels.shape[-1] == 3 else pixels.repeat(3, axis=-1)
+    if pixels.shape[-1] == 1:
+        return pixels
+    return np.stack([np.asarray(Image.fromarray(picture).convert("L")) for picture in pixels])[..., None]
+
+
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """Return pictures as models take them: float32 in [0, 1], (n, channels, height, width)."""
+    import torch
+
+    return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()).to(torch.float32).div_(255.0)
+
+
+def latent_points(trained: TrainedModel, value: Any, context: StepContext) -> Tensor:
+    """Return places in a model's latent space, float32 (n, *latent shape) on the CPU; pictures give their posterior means.
+
+    Raises:
+        DataError: latent points of another shape.
+    """
+    import torch
+
+    from gdl_core.latent.tiles import encode_rows
+
+    value = load(value, context, Images, Latents)
+    if isinstance(value, Images):
+        need_pictures(trained, "encoding pictures")
+        return encode_rows(trained, to_tensor(fit_pictures(value.pixels, trained.data_shape))).mean
+    points = torch.from_numpy(value.mean.copy())
+    if tuple(points.shape[1:]) != tuple(trained.model.latent_shape):
+        raise DataError(
+            f"latent points of shape {tuple(points.shape[1:])} do not fit {trained.name}, "
+            f"whose latent space has shape {tuple(trained.model.latent_shape)}"
+        )
+    return points
+
+
+def some_rows(data: Dataset, n: int | None, context: StepContext, held_out: bool | None = True, **wanted: Any) -> NDArray[np.int64]:
+    """Return n indices of samples that fit, the first of an order drawn from the step's noise; None: all, sorted.
+
+    Raises:
+        DataError: fewer than n samples fit.
+    """
+    rows = data.where(held_out=held_out, **wanted)
+    if n is None:
+        return rows
+    if len(rows) < n:
+        told = ", ".join(f"{key} {value}" for key, value in wanted.items())
+        which = {True: "held-out ", False: "training ", None: ""}[held_out]
+        raise DataError(
+            f"{data.name} has {len(rows)} {which}samples{' with ' + told if told else ''}, but {n} were asked for; "
+            "ask for fewer"
+        )
+    order = context.noise.stream("pick").permutation(len(rows)).numpy()
+    return rows[order[:n]]

@@ -1,0 +1,75 @@
+"""`measure`: numbers about models, each beside the baselines that make it mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from gdl_core.errors import GdlError
+from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.steps.inputs import DatasetInput, OneOrMore
+from gdl_core.values import Table, TrainedModel
+
+if TYPE_CHECKING:
+    from gdl_core.registry import Registry
+    from gdl_core.specs import MeasureSpec
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(StepArguments):
+    """Arguments of `measure`."""
+
+    model: Annotated[list[Annotated[TrainedModel, Accepts("model")]], OneOrMore] = Field(
+        min_length=1, description="a model, or several to compare"
+    )
+    data: DatasetInput = Field(description="the dataset; what is held out is what counts")
+    of: list[str] = Field([], description="names of measures, see: gdl measures; left out: all that fit the model")
+    column: str | None = Field(None, description="a column, for measures about labels")
+    limit: int = Field(10_000, ge=10, description="samples at most that a measure looks at")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check the names of the measures, and that each model fills the roles that they need."""
+        for index, name in enumerate(self.of):
+            try:
+                spec = registry.find("measure", name)
+            except GdlError as error:
+                yield ("of", index), str(error)
+                continue
+            for model in self.model:
+                lacking = set(spec.roles) - set(_roles(model))
+                if lacking:
+                    yield ("of", index), f"measure {spec.name} needs a model that {' and '.join(sorted(lacking))}"
+
+
+def _roles(model: object) -> frozenset[str]:
+    """Return the roles of a model, or of the promise of one while a recipe is checked."""
+    if isinstance(model, TrainedModel):
+        return model.model.roles()
+    roles: frozenset[str] = getattr(model, "roles", frozenset())
+    return roles
+
+
+def run(arguments: Arguments, context: StepContext) -> Table:
+    """Return one row for each number: model, measure, value, unit, baselines, how many samples, and a remark."""
+    from gdl_core.measures.subject import Measurement, Subject, to_table
+    from gdl_core.steps.inputs import model_names, ready
+
+    registry = context.registry
+    ready(arguments.model, context)
+    wanted = [registry.find("measure", name) for name in arguments.of] or list(registry.measures)
+    todo: list[tuple[str, TrainedModel, MeasureSpec]] = [
+        (name, trained, spec)
+        for name, trained in zip(model_names(arguments.model), arguments.model, strict=True)
+        for spec in wanted
+        if set(spec.roles) <= trained.model.roles()
+    ]
+    found: dict[str, list[Measurement]] = {}
+    for done, (name, trained, spec) in enumerate(todo):
+        context.check_cancelled()
+        context.progress(done, len(todo))
+        subject = Subject(trained, arguments.data, context.noise.stream(spec.name), arguments.limit, arguments.column)
+        found.setdefault(name, []).extend(registry.load(spec, "target")(subject))
+    context.progress(len(todo), len(todo))
+    return to_table(list(found.items()))

@@ -1,0 +1,38 @@
+"""`pick`: pictures out of a dataset, by what its columns say or at random."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from gdl_core.steps.arguments import StepArguments
+from gdl_core.steps.inputs import DatasetInput
+from gdl_core.values import Images
+
+if TYPE_CHECKING:
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(StepArguments):
+    """Arguments of `pick`."""
+
+    data: DatasetInput = Field(description="the dataset")
+    where: dict[str, str | int | float | bool] = Field({}, description="columns and what they should say, like {label: 7}")
+    n: int = Field(1, ge=1, le=10_000, description="how many")
+    held_out: bool | None = Field(True, description="true: samples never trained on; false: the others; none: any")
+    show: str | None = Field(None, description="a column to write under each picture")
+
+
+def run(arguments: Arguments, context: StepContext) -> Images:
+    """Return the first n that fit, in an order drawn from the seed."""
+    from gdl_core.steps.inputs import some_rows
+
+    data = arguments.data
+    rows = some_rows(data, arguments.n, context, arguments.held_out, **arguments.where)
+    captions: tuple[str, ...] = ()
+    if arguments.show is not None:
+        column = data.column(arguments.show)
+        values = column.values[rows].tolist()
+        captions = tuple(column.names[value] if column.names else f"{value:.3g}" for value in values)
+    return Images(data.pixels(rows), captions=captions)

@@ -1,0 +1,59 @@
+"""`sample`: new pictures. Sample 5 alone is sample 5 of 64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.values import Images, TrainedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gdl_core.noise import Noise
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(StepArguments):
+    """Arguments of `sample`."""
+
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples",))] = Field(description="a model that samples")
+    n: int = Field(64, ge=1, le=100_000, description="how many")
+    start: int = Field(0, ge=0, description="number of the first one; 5 with n 1 gives the sixth sample alone")
+    scale: float = Field(
+        1.0, ge=0, le=10, description="how far from the middle of the latent space; below 1 tamer, above 1 wilder"
+    )
+    columns: int = Field(0, ge=0, le=1000, description="pictures to a row of the sheet; 0 for nearly square")
+
+
+def run(arguments: Arguments, context: StepContext) -> Images:
+    """Return the samples `start` … `start + n − 1` of this step's seed, never a choice of them."""
+    from gdl_core.latent.tiles import decode_rows, sample_rows, to_pixels
+    from gdl_core.steps.inputs import need_pictures, ready
+
+    trained = arguments.model
+    need_pictures(trained, "sample")
+    ready([trained], context)
+    noise = context.noise.stream("sample")
+    if arguments.scale == 1.0:
+        x = sample_rows(trained, arguments.n, noise, start=arguments.start)
+    else:
+        z = _prior(trained, arguments.n, noise, arguments.start) * arguments.scale
+        x = decode_rows(trained, z, start=arguments.start)
+    return Images(to_pixels(x), columns=arguments.columns)
+
+
+def _prior(trained: TrainedModel, n: int, noise: Noise, start: int) -> Tensor:
+    """Return the latent points start … start + n − 1, drawn in whole tiles as sampling draws them."""
+    import torch
+
+    from gdl_core.latent.tiles import inference
+
+    first = start - start % trained.tile
+    with inference(trained.model):
+        tiles = [
+            trained.model.prior(trained.tile, noise.at(row)).float().cpu() for row in range(first, start + n, trained.tile)
+        ]
+    return torch.cat(tiles)[start - first : start - first + n]

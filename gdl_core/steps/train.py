@@ -1,0 +1,174 @@
+"""`train`: fit a model to a dataset. Broken off and run again, it goes on from its last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from gdl_core.config import Duration
+from gdl_core.errors import GdlError
+from gdl_core.explain import explain
+from gdl_core.media.atomic import write_bytes
+from gdl_core.steps.arguments import StepArguments
+from gdl_core.steps.inputs import DatasetInput
+from gdl_core.values import TrainedModel
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from gdl_core.contracts import Model
+    from gdl_core.data.dataset import Dataset
+    from gdl_core.registry import Registry
+    from gdl_core.specs import ModelSpec
+    from gdl_core.steps.context import StepContext
+    from gdl_core.training.loop import Trained
+
+_SHOWN = 8
+
+
+class Arguments(StepArguments):
+    """Arguments of `train`."""
+
+    model: str = Field(description="name of a model, see: gdl models")
+    data: DatasetInput = Field(description="the dataset")
+    duration: Duration = Field(alias="for", description="how long, like '40 epochs' or '2000 steps'")
+    settings: dict[str, Any] = Field({}, alias="set", description="settings of the model, see: gdl models NAME")
+    batch: int = Field(128, ge=1, le=65536, description="samples in a batch")
+    ema: float | None = Field(None, gt=0, lt=1, description="end with a moving average of the weights, with this decay")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where it pays")
+    device: str | None = Field(None, description="auto, cpu, cuda …; left out: the run's")
+    collapse: Literal["warn", "stop"] = Field("warn", description="what to do when the posterior has collapsed")
+    previews: bool = Field(True, description="write pictures of how far it has come into the step's folder")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check the model's name and its settings."""
+        try:
+            spec = registry.find("model", self.model)
+            config_class = registry.load(spec, "config")
+        except GdlError as error:
+            yield ("model",), str(error)
+            return
+        if "trains" not in spec.roles:
+            yield ("model",), f"model {spec.name} is not trained; it {' and '.join(spec.roles)}"
+        try:
+            config_class.model_validate(self.settings)
+        except ValidationError as error:
+            for path, message in explain(error, config_class, self.settings, f"model {spec.name}"):
+                yield ("set", *path), message
+
+    def gives_roles(self, registry: Registry) -> frozenset[str]:
+        """Return the roles of the model that is named."""
+        try:
+            return frozenset(registry.find("model", self.model).roles)
+        except GdlError:
+            return frozenset()
+
+
+def run(arguments: Arguments, context: StepContext) -> TrainedModel:
+    """Build the model from the seed, train it, and describe what came out."""
+    from gdl_core.latent.fingerprint import fingerprint
+    from gdl_core.latent.tiles import measure_tile
+    from gdl_core.training.build import build_model
+    from gdl_core.training.config import TrainingConfig
+    from gdl_core.training.loop import train
+
+    registry, data = context.registry, arguments.data
+    spec = registry.find("model", arguments.model)
+    config = _config(registry.load(spec, "config"), arguments.settings, spec)
+    model_class: type[Model] = registry.load(spec, "target")
+    config = model_class.fit_config(config, data)
+    model = build_model(model_class, config, data.shape, context.noise)
+    settings = TrainingConfig(
+        duration=arguments.duration,
+        batch=arguments.batch,
+        ema=arguments.ema,
+        precision=arguments.precision,
+        device=arguments.device or context.device,
+        collapse=arguments.collapse,
+    )
+    preview = _Previews(data, context) if arguments.previews and data.is_pictures else None
+    trained = train(
+        model, data, settings, context.folder, context.noise, context.progress, context.cancelled, preview,
+        key=f"{spec.full_name} {config.model_dump_json()} {data.fingerprint} {context.noise.seed} {arguments.duration}",
+    )  # fmt: skip
+    _tell(trained, spec, context)
+    model.cpu()
+    described = config.model_dump(mode="json")
+    return TrainedModel(
+        model=model,
+        name=spec.full_name,
+        version=registry.plugin(spec.plugin).version,
+        config=described,
+        data_shape=tuple(data.shape),
+        tile=measure_tile(model),
+        fingerprint=fingerprint(model, described),
+        data={
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "samples": len(data.train),
+            "columns": {name: list(column.names) for name, column in data.columns.items()},
+        },
+        history=trained.history,
+        training={
+            "for": str(arguments.duration),
+            "seed": context.noise.seed,
+            "batch": arguments.batch,
+            "ema": arguments.ema,
+            "steps": trained.steps,
+            "epochs": trained.epochs,
+            "precision": trained.precision,
+            "device": trained.device,
+            **trained.facts,
+        },
+    )
+
+
+def _config(config_class: type[BaseModel], settings: dict[str, Any], spec: ModelSpec) -> BaseModel:
+    return config_class.model_validate(settings)
+
+
+def _tell(trained: Trained, spec: ModelSpec, context: StepContext) -> None:
+    rate = f", {trained.samples / trained.seconds:,.0f} samples a second" if trained.seconds > 0 else ""
+    resumed = f", gone on from step {trained.resumed_from}" if trained.resumed_from else ""
+    context.note(
+        f"{spec.name}: {trained.steps} steps ({trained.epochs:g} epochs) in {trained.seconds:.1f} s "
+        f"on {trained.device} in {trained.precision} ({trained.precision_reason}){rate}{resumed}"
+    )
+    for note in trained.notes:
+        context.note(note)
+
+
+class _Previews:
+    """Writes pictures of a half-trained model: held-out samples above their reconstructions, and new samples."""
+
+    def __init__(self, data: Dataset, context: StepContext) -> None:
+        from gdl_core.steps.inputs import some_rows
+
+        rows = data.held_out if len(data.held_out) >= _SHOWN else data.train
+        order = context.noise.stream("preview rows").permutation(len(rows)).numpy()
+        self.x = data.tensor(rows[order[:_SHOWN]])
+        self.noise = context.noise.stream("preview")
+        self.folder = context.folder / "previews"
+
+    def __call__(self, model: Model, step: int) -> None:
+        from io import BytesIO
+
+        from gdl_core.latent.tiles import to_pixels
+        from gdl_core.media.raster import to_image
+        from gdl_core.media.sheet import Grid, draw
+
+        roles, grids = model.roles(), []
+        if {"encodes", "decodes"} <= roles:
+            x = self.x.to(model.device)
+            both = [to_pixels(self.x), to_pixels(model.decode(model.encode(x).mean).float().cpu())]
+            grids.append(Grid(np.concatenate(both), columns=len(x), rows=("held-out", "reconstructed")))
+        if "samples" in roles:
+            made = to_pixels(model.sample(2 * _SHOWN, self.noise).float().cpu())
+            grids.append(Grid(made, columns=_SHOWN, rows=("sampled", "")))
+        if grids:
+            buffer = BytesIO()
+            to_image(draw(grids, title=f"step {step}")).save(buffer, "PNG")
+            write_bytes(self.folder / f"{step:07d}.png", buffer.getvalue())
