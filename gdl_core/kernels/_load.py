@@ -1,0 +1,119 @@
+"""Loads the native library and registers its ops with torch; goes on without it, and says why it is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import torch
+
+Impl = Literal["auto", "reference", "native"]
+
+NATIVE_DTYPES = frozenset({torch.float32, torch.bfloat16, torch.float16})
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What could be loaded; an empty reason means that the kernels of that device are in use."""
+
+    module: ModuleType | None
+    why_not_cpu: str
+    why_not_cuda: str
+
+
+def _why_not_built() -> str:
+    """Return what the build noted when it left the native library out."""
+    try:
+        note = json.loads((Path(__file__).parent.parent / "_build.json").read_text())
+        return f"gdl was installed without native kernels: {note['why_not']}"
+    except (OSError, ValueError, KeyError):
+        return "the native library gdl_core._native is missing"
+
+
+def _load_cpu() -> tuple[ModuleType | None, str]:
+    wanted = os.environ.get("GDL_NATIVE")
+    if wanted == "0":
+        return None, "GDL_NATIVE=0"
+    try:
+        module = import_module("gdl_core._native")
+        module.register_cpu_ops(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    except (ImportError, RuntimeError) as error:
+        reason = _why_not_built() if isinstance(error, ModuleNotFoundError) else str(error)
+        if wanted == "1":
+            raise ImportError(f"GDL_NATIVE=1 demands the native kernels, but: {reason}") from error
+        warnings.warn(
+            f"gdl: plain torch does the work of the native kernels, with the same noise but slower: {reason} "
+            "(reinstall gdl where a C++ compiler is found, or set GDL_NATIVE=0 to silence this)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None, reason
+    return module, ""
+
+
+def _load_cuda(module: ModuleType | None, why_not_cpu: str) -> str:
+    if module is None:
+        return why_not_cpu
+    if torch.version.cuda is None:
+        return "this torch is built without CUDA"
+    library = Path(__file__).parent.parent / "libgdl_cuda.so"
+    if not library.exists():
+        return "gdl was built without CUDA: no nvcc was found"
+    if not torch.cuda.is_available():
+        return "torch finds no CUDA device"
+    torch_library = Path(torch.__file__).parent / "lib" / "libtorch_cuda.so"
+    try:
+        module.register_cuda_ops(str(torch_library), str(library))
+    except RuntimeError as error:
+        warnings.warn(
+            f"gdl: plain torch does the work of the CUDA kernels, slower: {error}", RuntimeWarning, stacklevel=2
+        )
+        return str(error)
+    return ""
+
+
+def load() -> Loaded:
+    """Load what there is; called once, when gdl_core.kernels is imported."""
+    module, why_not_cpu = _load_cpu()
+    return Loaded(module, why_not_cpu, _load_cuda(module, why_not_cpu))
+
+
+LOADED = load()
+
+_REASONS = {"cpu": LOADED.why_not_cpu, "cuda": LOADED.why_not_cuda}
+
+
+def why_not_native(device: torch.device, dtype: torch.dtype) -> str:
+    """Return why tensors of this kind go through the reference; empty if they do not."""
+    if dtype not in NATIVE_DTYPES:
+        return f"the native kernels work in float32, bfloat16 and float16, not {dtype}"
+    return _REASONS.get(device.type, f"there are no native kernels for {device.type}")
+
+
+def use_native(impl: Impl, device: torch.device, dtype: torch.dtype) -> bool:
+    """Decide between native code and the reference.
+
+    Raises:
+        ValueError: impl is none of its three words.
+        RuntimeError: impl is "native" and there is no native code for these tensors.
+    """
+    if impl == "auto":
+        return not why_not_native(device, dtype)
+    if impl == "reference":
+        return False
+    if impl != "native":
+        raise ValueError(f"impl must be 'auto', 'reference' or 'native', got {impl!r}")
+    if reason := why_not_native(device, dtype):
+        raise RuntimeError(f"impl='native' is not possible: {reason}; impl='auto' takes the reference instead")
+    return True
+
+
+def transforms_active() -> bool:
+    """Say whether a functorch transform (vmap, grad, jvp) is tracing, where only plain torch ops take part."""
+    return not torch.compiler.is_compiling() and bool(torch._C._are_functorch_transforms_active())

@@ -1,0 +1,112 @@
+"""The native ops as torch sees them: typed calls, their shapes for torch.compile, and vmap for the noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gdl_core.kernels import philox
+from gdl_core.kernels._load import LOADED, use_native
+from gdl_core.kernels.keys import rows_and_cols
+
+# Empty tensors stand for absent arguments: optional ones have no stable form in torch's C interface.
+_EMPTY = torch.empty(0)
+
+
+def randn(like: Tensor, key: Tensor) -> Tensor:
+    """Noise of the shape, dtype and device of `like`, whose values are not read."""
+    out: Tensor = torch.ops.gdl.randn.default(like, key)
+    return out
+
+
+def reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool) -> tuple[Tensor, Tensor]:
+    """Return z and the KL divergence of each row, float32; an empty tensor without with_kl."""
+    out: tuple[Tensor, Tensor] = torch.ops.gdl.reparam_forward.default(mean, log_var, key, with_kl)
+    return out
+
+
+def reparam_backward(
+    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of mean and log_var; at least one of grad_z and grad_kl is given."""
+    empty = _EMPTY if mean.is_cpu else _EMPTY.to(mean.device)
+    grad_mean, grad_log_var = torch.ops.gdl.reparam_backward.default(
+        empty if grad_z is None else grad_z,
+        empty if grad_kl is None else grad_kl,
+        mean,
+        log_var,
+        key,
+        grad_z is not None,
+        grad_kl is not None,
+    )
+    if grad_kl is None:
+        assert grad_z is not None
+        return grad_z, grad_log_var
+    return grad_mean, grad_log_var
+
+
+def path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+    """Points (steps, rows, cols) of the line through keyframes (count, rows, cols) at times t (steps) float32."""
+    out: Tensor = torch.ops.gdl.path_forward.default(keyframes, t, mode, normalize)
+    return out
+
+
+def path_backward(grad_out: Tensor, keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> tuple[Tensor, Tensor]:
+    """Return the gradients of keyframes and t."""
+    out: tuple[Tensor, Tensor] = torch.ops.gdl.path_backward.default(grad_out, keyframes, t, mode, normalize)
+    return out
+
+
+def noise_like(tensor: Tensor, key: Tensor) -> Tensor:
+    """Float32 noise for a tensor, by the fastest way that works under every transform."""
+    if use_native("auto", tensor.device, torch.float32):
+        return randn(torch.empty((), device=tensor.device).expand(tensor.shape), key)
+    return philox.noise(tensor.shape, key, tensor.device)
+
+
+def _fake_randn(like: Tensor, key: Tensor) -> Tensor:
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
+
+
+def _fake_reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool) -> tuple[Tensor, Tensor]:
+    size = rows_and_cols(mean.shape)[0] if with_kl else 0
+    return _fake_randn(mean, key), mean.new_empty((size,), dtype=torch.float32)
+
+
+def _fake_reparam_backward(
+    grad_z: Tensor, grad_kl: Tensor, mean: Tensor, log_var: Tensor, key: Tensor, has_grad_z: bool, has_grad_kl: bool
+) -> tuple[Tensor, Tensor]:
+    return _fake_randn(mean, key) if has_grad_kl else mean.new_empty((0,)), _fake_randn(mean, key)
+
+
+def _fake_path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+    return keyframes.new_empty((t.shape[0], *keyframes.shape[1:]))
+
+
+def _fake_path_backward(
+    grad_out: Tensor, keyframes: Tensor, t: Tensor, mode: int, normalize: bool
+) -> tuple[Tensor, Tensor]:
+    return keyframes.new_empty(keyframes.shape), t.new_empty(t.shape)
+
+
+def _vmap_randn(info: Any, in_dims: tuple[int | None, int | None], like: Tensor, key: Tensor) -> tuple[Tensor, int]:
+    """One call for each key: an unbatched key draws the same noise for every sample and never comes here."""
+    like_dim, key_dim = in_dims
+    likes = [like] * info.batch_size if like_dim is None else list(like.unbind(like_dim))
+    drawn = [randn(x, key if key_dim is None else key.select(key_dim, i)) for i, x in enumerate(likes)]
+    return torch.stack(drawn) if drawn else like.new_empty((0, *like.shape)), 0
+
+
+def _register() -> None:
+    torch.library.register_fake("gdl::randn", _fake_randn)
+    torch.library.register_fake("gdl::reparam_forward", _fake_reparam_forward)
+    torch.library.register_fake("gdl::reparam_backward", _fake_reparam_backward)
+    torch.library.register_fake("gdl::path_forward", _fake_path_forward)
+    torch.library.register_fake("gdl::path_backward", _fake_path_backward)
+    torch.library.register_vmap("gdl::randn", _vmap_randn)
+
+
+if LOADED.module is not None:
+    _register()

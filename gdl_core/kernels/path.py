@@ -1,0 +1,128 @@
+"""Lines through latent space: straight, spherical, through any number of keyframes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gdl_core.kernels import ops, reference
+from gdl_core.kernels._load import Impl, transforms_active, use_native
+from gdl_core.kernels.keys import rows_and_cols
+
+Mode = Literal["lerp", "slerp"]
+
+_MODES = {"lerp": 0, "slerp": 1}
+
+
+class _Path(torch.autograd.Function):
+    """The native op on the tape."""
+
+    @staticmethod
+    def forward(ctx: Any, keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+        ctx.save_for_backward(keyframes, t)
+        ctx.mode, ctx.normalize = mode, normalize
+        return ops.path_forward(keyframes, t, mode, normalize)
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        keyframes, t = ctx.saved_tensors
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
+            return *_differentiable_gradients(grad_out, keyframes, t, ctx), None, None
+        return *ops.path_backward(grad_out, keyframes, t, ctx.mode, ctx.normalize), None, None
+
+
+def _differentiable_gradients(grad_out: Tensor, keyframes: Tensor, t: Tensor, ctx: Any) -> tuple[Tensor | None, ...]:
+    """The gradients through the reference, which can be differentiated again."""
+    needed = [x for x, wanted in zip((keyframes, t), ctx.needs_input_grad[:2], strict=True) if wanted]
+    out = reference.path(keyframes, t, ctx.mode == _MODES["slerp"], ctx.normalize)
+    grads = iter(torch.autograd.grad(out, needed, grad_out, create_graph=True))
+    return tuple(next(grads) if wanted else None for wanted in ctx.needs_input_grad[:2])
+
+
+def _path(keyframes: Tensor, t: Tensor, mode: Mode, normalize: bool, impl: Impl) -> Tensor:
+    """keyframes (count, *latents), t (steps): (steps, *latents)."""
+    latents = keyframes.shape[1:]
+    rows, cols = rows_and_cols(latents)
+    points = keyframes.reshape(len(keyframes), rows, cols)
+    t = t.to(keyframes.device, torch.float64 if keyframes.dtype == torch.float64 else torch.float32)
+    if not use_native(impl, keyframes.device, keyframes.dtype) or transforms_active():
+        out = reference.path(points, t, mode == "slerp", normalize)
+    elif torch.is_grad_enabled() and (points.requires_grad or t.requires_grad):
+        out = _Path.apply(points, t, _MODES[mode], normalize)  # type: ignore[no-untyped-call]
+    else:
+        out = ops.path_forward(points, t, _MODES[mode], normalize)
+    return out.reshape(len(t), *latents)
+
+
+def _between(a: Tensor, b: Tensor, t: Tensor | float, mode: Mode, normalize: bool, impl: Impl) -> Tensor:
+    if a.dtype != b.dtype or not a.dtype.is_floating_point:
+        raise TypeError(f"a and b must have one floating dtype, got {a.dtype} and {b.dtype}")
+    if a.shape != b.shape:
+        raise ValueError(f"a and b must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+    time = torch.as_tensor(t, device=a.device)
+    if time.dim() > 1:
+        raise ValueError(f"t must be a number or have one dimension, got shape {tuple(time.shape)}")
+    out = _path(torch.stack((a, b)), time.reshape(-1), mode, normalize, impl)
+    return out if time.dim() == 1 else out[0]
+
+
+def lerp(a: Tensor, b: Tensor, t: Tensor | float, *, impl: Impl = "auto") -> Tensor:
+    """Go straight from a (t = 0) to b (t = 1); outside [0, 1] the line goes on.
+
+    a and b have one shape; t is a number, or (steps) for a result of shape (steps, *a.shape). Both ends are exact.
+
+    Raises:
+        TypeError: dtypes differ or are not floating.
+        ValueError: shapes differ, or t has more than one dimension.
+
+    >>> lerp(torch.zeros(2), torch.ones(2), torch.tensor([0.0, 0.5])).tolist()
+    [[0.0, 0.0], [0.5, 0.5]]
+    """
+    return _between(a, b, t, "lerp", False, impl)
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor | float, *, normalize: bool = False, impl: Impl = "auto") -> Tensor:
+    """Go from a (t = 0) to b (t = 1) along the arc between their directions.
+
+    The first dimension of a is the batch and every row has its own angle; a tensor of one dimension is one latent. The
+    shapes are those of `lerp`. With `normalize` the direction goes along the arc and the norm linearly; without it, the
+    two are blended by the sines of the angle. Rows that are nearly parallel, opposite, or zero go straight. Shoemake
+    1985; for latents of Gaussian models, White 2016.
+
+    Raises:
+        TypeError: dtypes differ or are not floating.
+        ValueError: shapes differ, or t has more than one dimension.
+
+    >>> slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 0.5).norm().item()
+    2.0
+    """
+    return _between(a, b, t, "slerp", normalize, impl)
+
+
+def latent_path(
+    keyframes: Tensor, t: Tensor, mode: Mode = "lerp", *, normalize: bool = False, impl: Impl = "auto"
+) -> Tensor:
+    """Go through keyframes (count, batch, latent): time k is keyframe k, and the result is (steps, batch, latent).
+
+    t has shape (steps) with times in [0, count - 1]; before and after, the first and last segment go on. Keyframes of
+    two dimensions, (count, latent), are single latents. `mode` "lerp" goes straight from one to the next, "slerp" along
+    arcs as `slerp` does.
+
+    Raises:
+        TypeError: keyframes are not floating.
+        ValueError: fewer than two keyframes, or dimensions or mode that do not fit.
+
+    >>> latent_path(torch.eye(3)[:, None], torch.tensor([0.0, 1.5])).shape
+    torch.Size([2, 1, 3])
+    """
+    if not keyframes.dtype.is_floating_point:
+        raise TypeError(f"keyframes must have a floating dtype, got {keyframes.dtype}")
+    if keyframes.dim() < 2 or len(keyframes) < 2:
+        raise ValueError(f"keyframes must be two or more latents: (count, batch, latent), got {tuple(keyframes.shape)}")
+    if t.dim() != 1:
+        raise ValueError(f"t must have one dimension, got shape {tuple(t.shape)}")
+    if mode not in _MODES:
+        raise ValueError(f"mode must be 'lerp' or 'slerp', got {mode!r}")
+    return _path(keyframes, t, mode, normalize, impl)

@@ -1,0 +1,161 @@
+"""The reparameterization trick, fused with its noise and its KL divergence."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import torch
+from torch import Tensor
+
+from gdl_core.kernels import ops, philox, reference
+from gdl_core.kernels._load import Impl, transforms_active, use_native
+from gdl_core.kernels.keys import resolve_key
+
+Reduction = Literal["none", "sum", "mean"]
+
+
+class _Reparameterize(torch.autograd.Function):
+    """The native op on the tape: it stores its inputs, and the backward pass draws the noise again."""
+
+    @staticmethod
+    def forward(ctx: Any, mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(mean, log_var, key)
+        ctx.set_materialize_grads(False)
+        return ops.reparam_forward(mean, log_var, key, with_kl)
+
+    @staticmethod
+    def backward(ctx: Any, grad_z: Tensor | None, grad_kl: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grad_z is None and grad_kl is None:
+            return None, None, None, None
+        mean, log_var, key = ctx.saved_tensors
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
+            return *_differentiable_gradients(grad_z, grad_kl, mean, log_var, key), None, None
+        return *ops.reparam_backward(grad_z, grad_kl, mean, log_var, key), None, None
+
+
+def _differentiable_gradients(
+    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The formula of the backward kernel in plain torch, which can be differentiated again."""
+    m, clamped = reference.widen(mean), reference.clamp_log_var(reference.widen(log_var))
+    to_mean, to_log_var = torch.zeros_like(m), torch.zeros_like(m)
+    if grad_z is not None:
+        g = reference.widen(grad_z)
+        to_mean = to_mean + g
+        to_log_var = to_log_var + 0.5 * g * torch.exp(0.5 * clamped) * ops.noise_like(mean, key)
+    if grad_kl is not None:
+        g = grad_kl.reshape(-1, *[1] * (m.dim() - 1)) if m.dim() >= 2 else grad_kl.reshape(())
+        to_mean = to_mean + g * m
+        to_log_var = to_log_var + 0.5 * g * torch.expm1(clamped)
+    return to_mean.to(mean.dtype), to_log_var.to(log_var.dtype)
+
+
+def _z_and_kl(mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool, impl: Impl) -> tuple[Tensor, Tensor | None]:
+    native = use_native(impl, mean.device, mean.dtype)
+    if not native or transforms_active():
+        noise = ops.noise_like(mean, key) if native else philox.noise(mean.shape, key, mean.device)
+        return reference.reparameterize(mean, log_var, noise, with_kl)
+    if torch.is_grad_enabled() and (mean.requires_grad or log_var.requires_grad):
+        z, kl = _Reparameterize.apply(mean, log_var, key, with_kl)  # type: ignore[no-untyped-call]
+    else:
+        z, kl = ops.reparam_forward(mean, log_var, key, with_kl)
+    if not with_kl:
+        return z, None
+    return z, kl if mean.dim() >= 2 else kl.reshape(())
+
+
+def _kl_with_free_bits(mean: Tensor, log_var: Tensor, free_bits: float) -> Tensor:
+    """Sum over latent dimensions of max(free_bits, batch mean of KL): Kingma et al. 2016, section 4."""
+    kl = reference.kl_elements(mean, log_var)
+    per_dimension = kl.flatten(1).mean(0) if kl.dim() >= 2 else kl
+    return per_dimension.clamp(min=free_bits).sum()
+
+
+def _check(mean: Tensor, log_var: Tensor, kl: Reduction | None, free_bits: float | None) -> None:
+    if mean.dtype != log_var.dtype or not mean.dtype.is_floating_point:
+        raise TypeError(f"mean and log_var must have one floating dtype, got {mean.dtype} and {log_var.dtype}")
+    if mean.shape != log_var.shape:
+        shapes = f"{tuple(mean.shape)} and {tuple(log_var.shape)}"
+        raise ValueError(f"mean and log_var must have one shape, got {shapes}")
+    if mean.device != log_var.device:
+        raise ValueError(f"mean and log_var must be on one device, got {mean.device} and {log_var.device}")
+    if kl not in (None, "none", "sum", "mean"):
+        raise ValueError(f"kl must be None, 'none', 'sum' or 'mean', got {kl!r}")
+    if free_bits is not None:
+        if kl != "mean":
+            raise ValueError(f"free_bits bounds the batch mean of the KL divergence: it needs kl='mean', got {kl!r}")
+        if not free_bits >= 0:
+            raise ValueError(f"free_bits must be 0 or more nats per latent dimension, got {free_bits}")
+
+
+@overload
+def reparameterize(
+    mean: Tensor,
+    log_var: Tensor,
+    *,
+    key: Tensor | None = ...,
+    seed: int | None = ...,
+    offset: int = ...,
+    generator: torch.Generator | None = ...,
+    kl: None = ...,
+    free_bits: None = ...,
+    impl: Impl = ...,
+) -> Tensor: ...
+@overload
+def reparameterize(
+    mean: Tensor,
+    log_var: Tensor,
+    *,
+    key: Tensor | None = ...,
+    seed: int | None = ...,
+    offset: int = ...,
+    generator: torch.Generator | None = ...,
+    kl: Reduction,
+    free_bits: float | None = ...,
+    impl: Impl = ...,
+) -> tuple[Tensor, Tensor]: ...
+def reparameterize(
+    mean: Tensor,
+    log_var: Tensor,
+    *,
+    key: Tensor | None = None,
+    seed: int | None = None,
+    offset: int = 0,
+    generator: torch.Generator | None = None,
+    kl: Reduction | None = None,
+    free_bits: float | None = None,
+    impl: Impl = "auto",
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Draw z = mean + exp(log_var / 2) * noise and, if asked, KL(N(mean, exp(log_var)) || N(0, 1)) in nats.
+
+    mean and log_var have one shape and dtype; the first dimension is the batch, and a tensor of no or one dimension is
+    a single latent. `kl`: None returns z alone; "none" the KL of each row, "sum" their sum, "mean" their mean over the
+    batch (float32, or float64 for float64). `free_bits` (nats for each latent dimension) bounds the batch mean of each
+    dimension's KL from below (Kingma et al. 2016). The noise is that of `randn` under the same key; without key, seed
+    and generator it comes from torch's own generator.
+
+    log_var is clamped to [LOG_VAR_MIN, LOG_VAR_MAX]; NaN passes. Its gradient is the formula at the clamped value, and
+    is passed on outside the range too, so that an encoder that strays is pulled back. Kingma and Welling 2013.
+
+    Raises:
+        TypeError: the tensors' dtypes differ or are not floating, or key is no int64 tensor.
+        ValueError: shapes or devices differ, kl is none of its words, free_bits without kl="mean", or key together with
+            seed, offset or generator.
+        RuntimeError: impl is "native" where there is no native code.
+
+    >>> z, kl = reparameterize(torch.zeros(4, 2), torch.zeros(4, 2), seed=7, kl="mean")
+    >>> z.shape, kl.item()
+    (torch.Size([4, 2]), 0.0)
+    """
+    _check(mean, log_var, kl, free_bits)
+    key = resolve_key(key, seed, offset, generator, mean.device)
+    with_kl = kl is not None and free_bits is None
+    z, per_row = _z_and_kl(mean, log_var, key, with_kl, impl)
+    if kl is None:
+        return z
+    if free_bits is not None:
+        return z, _kl_with_free_bits(mean, log_var, free_bits)
+    assert per_row is not None
+    if kl == "sum":
+        return z, per_row.sum()
+    return z, per_row.mean() if kl == "mean" else per_row
