@@ -47,12 +47,13 @@ def _load_cpu() -> tuple[ModuleType | None, str]:
         reason = _why_not_built() if isinstance(error, ModuleNotFoundError) else str(error)
         if wanted == "1":
             raise ImportError(f"GDL_NATIVE=1 demands the native kernels, but: {reason}") from error
-        warnings.warn(
-            f"gdl: plain torch does the work of the native kernels, with the same noise but slower: {reason} "
-            "(reinstall gdl where a C++ compiler is found, or set GDL_NATIVE=0 to silence this)",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        if "GDL_NATIVE=0" not in reason:  # nobody needs telling what they asked for
+            warnings.warn(
+                f"gdl: plain torch does the work of the native kernels, with the same noise but slower: {reason} "
+                "(reinstall gdl where a C++ compiler is found, or set GDL_NATIVE=0 to silence this)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return None, reason
     return module, ""
 
