@@ -52,11 +52,11 @@ class GdlDistribution(Distribution):
         return self.native
 
 
-def compile_kernels(build: Path) -> list[Path]:
-    """Build the kernels with CMake and ninja under `build`; return the libraries.
+def find_tools() -> tuple[str, dict[str, str]]:
+    """Return the path of cmake, and the CMake settings that name the other tools.
 
     Raises:
-        NativeBuildError: a tool is missing or the compiler failed.
+        NativeBuildError: one of them is missing.
     """
     if find_compiler() is None:
         raise NativeBuildError("no C++ compiler found (looked for CXX, c++, g++, clang++, cl)")
@@ -67,28 +67,56 @@ def compile_kernels(build: Path) -> list[Path]:
         import pybind11
     except ImportError as error:
         raise NativeBuildError("pybind11 not found; pip install pybind11") from error
+    folder = pybind11.get_cmake_dir()
+    return cmake, {"CMAKE_MAKE_PROGRAM": ninja, "Python_EXECUTABLE": sys.executable, "pybind11_DIR": folder}
+
+
+def run_cmake(build: Path, cuda: str) -> list[Path]:
+    """Build the kernels with CMake and ninja under `build`; return the libraries.
+
+    Raises:
+        NativeBuildError: a tool is missing or the compiler failed.
+    """
+    cmake, settings = find_tools()
     output = build / "libraries"
     shutil.rmtree(output, ignore_errors=True)  # a library of an earlier configuration must not be taken along
-    settings = {
+    settings |= {
         "CMAKE_BUILD_TYPE": "Release",
-        "CMAKE_MAKE_PROGRAM": ninja,
         "GDL_PYTHON_MODULE": "ON",
-        "GDL_OUTPUT_DIR": output,
-        "Python_EXECUTABLE": sys.executable,
-        "pybind11_DIR": pybind11.get_cmake_dir(),
+        "GDL_CUDA": cuda,
+        "GDL_OUTPUT_DIR": str(output),
     }
-    settings |= {name: os.environ[name] for name in ("GDL_CUDA", "GDL_CUDA_ARCHS") if name in os.environ}
+    if "GDL_CUDA_ARCHS" in os.environ:
+        settings["GDL_CUDA_ARCHS"] = os.environ["GDL_CUDA_ARCHS"]
     # --fresh: an isolated build keeps its tools in a folder of its own, so remembered paths may be gone by now.
-    configure = [cmake, "--fresh", "-S", ROOT, "-B", build, "-G", "Ninja", *(f"-D{k}={v}" for k, v in settings.items())]
+    configure = [cmake, "--fresh", "-S", str(ROOT), "-B", str(build), "-G", "Ninja"]
     try:
-        subprocess.run(configure, check=True)
-        subprocess.run([cmake, "--build", build], check=True)
+        subprocess.run([*configure, *(f"-D{name}={value}" for name, value in settings.items())], check=True)
+        subprocess.run([cmake, "--build", str(build)], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NativeBuildError(f"CMake failed ({error}); its own message stands above") from error
+        raise NativeBuildError("CMake or the compiler failed; pip install -v shows what they said") from error
     libraries = sorted(path for path in output.glob("*") if path.suffix in LIBRARIES)
     if not any(path.name.startswith("_native.") for path in libraries):
-        raise NativeBuildError(f"CMake wrote no _native module into {output}")
+        raise NativeBuildError("CMake built no _native module")
     return libraries
+
+
+def compile_kernels(build: Path) -> list[Path]:
+    """Build the kernels, with CUDA where `GDL_CUDA` says so; "auto" does without it where nvcc fails.
+
+    Raises:
+        NativeBuildError: there is nothing that could be built.
+    """
+    cuda = os.environ.get("GDL_CUDA", "auto")
+    try:
+        return run_cmake(build, cuda)
+    except NativeBuildError:
+        find_tools()  # without tools a second try is no use
+        if cuda != "auto":
+            raise
+        libraries = run_cmake(build, "off")
+        print("gdl: the CUDA kernels could not be built and are left out; GDL_CUDA=on demands them", file=sys.stderr)
+        return libraries
 
 
 class BuildNative(Command):

@@ -24,6 +24,9 @@ cmake_minimum_required(VERSION 3.24)
 project(stand_in LANGUAGES NONE)
 file(WRITE ${GDL_OUTPUT_DIR}/_native.stand_in.so "kernels")
 if(NOT GDL_CUDA STREQUAL "off")
+  if(EXISTS ${CMAKE_SOURCE_DIR}/broken_nvcc)
+    message(FATAL_ERROR "nvcc does not like this compiler")
+  endif()
   file(WRITE ${GDL_OUTPUT_DIR}/libgdl_cuda.so "CUDA kernels")
 endif()
 """
@@ -131,6 +134,20 @@ def test_a_wheel_with_kernels_is_for_this_platform_only(native_project: Path, tm
     assert not wheel.name.endswith("any.whl")
     assert {"gdl_core/_native.stand_in.so", "gdl_core/libgdl_cuda.so"} <= names(wheel)
     assert "Root-Is-Purelib: false" in text(wheel, "WHEEL")
+
+
+def test_a_failing_nvcc_does_not_cost_the_cpu_kernels(native_project: Path, tmp_path: Path) -> None:
+    (native_project / "broken_nvcc").touch()
+    run = run_hook(native_project, f"build_wheel({str(tmp_path)!r})", CXX=sys.executable)
+    assert run.returncode == 0, run.stderr
+    packed = names(next(tmp_path.glob("*.whl")))
+    assert "gdl_core/_native.stand_in.so" in packed
+    assert "gdl_core/libgdl_cuda.so" not in packed
+    assert "gdl: the CUDA kernels could not be built and are left out" in run.stderr
+    demanded = run_hook(
+        native_project, f"build_wheel({str(tmp_path)!r})", CXX=sys.executable, GDL_CUDA="on", GDL_NATIVE="1"
+    )
+    assert demanded.returncode != 0
 
 
 def test_what_an_earlier_build_left_is_not_packed(native_project: Path, tmp_path: Path) -> None:
