@@ -1,0 +1,149 @@
+"""Pictures decoded once: uint8 arrays on disk, named by what they were made of, mapped into memory.
+
+Each is two files of one name: `.npy` (the pictures) and `.json` (their digest, and facts from the making). Both are
+written to temporary names and renamed, the array last; an array without its facts, or of another size, is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from gdl_core.data.dataset import fingerprint
+from gdl_core.errors import StorageError
+
+_VERSION = 1
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Pictures from the cache: a read-only memory map (n, channels, height, width), their digest, and kept facts."""
+
+    pictures: NDArray[np.uint8]
+    digest: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Fill = Callable[[Callable[[NDArray[np.uint8]], None]], Mapping[str, Any]]
+"""Makes the pictures: calls its argument with each one, (channels, height, width), and returns facts to keep (JSON)."""
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder: `GDL_CACHE` if set, otherwise where this system keeps caches."""
+    named = os.environ.get("GDL_CACHE")
+    return Path(named).expanduser() if named else user_cache_path("gdl", appauthor=False)
+
+
+def cached_pictures(kind: str, key: object, fill: Fill) -> Cached:
+    """Return the pictures of this key, calling `fill` only where they are not on disk yet.
+
+    Several processes may ask at once: one makes them and the others wait.
+
+    Args:
+        kind: first part of the file name, e.g. "images".
+        key: everything that the pictures depend on (plain values).
+        fill: makes them.
+
+    Raises:
+        StorageError: the cache folder may not be written, or the disk is full.
+    """
+    path = cache_folder() / "pictures" / f"{kind}-{fingerprint(_VERSION, kind, key)}.npy"
+    found = _open(path)
+    if found is not None:
+        return found
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            found = _open(path)
+            if found is None:
+                _sweep(path)
+                _make(path, fill)
+                found = _open(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path.parent}: the cache cannot be written ({error.strerror or error}); "
+            "free some space, or set GDL_CACHE to another folder"
+        ) from error
+    assert found is not None, "a cache file that was just written must open"
+    return found
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file under a temporary name in its folder and rename it; nothing stays behind where that fails."""
+    handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_PART, dir=path.parent)
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _open(path: Path) -> Cached | None:
+    """Return the cached pictures, or None where a file is missing, cut short or not what it should be."""
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        pictures = np.load(path, mmap_mode="r", allow_pickle=False)
+        if pictures.dtype == np.uint8 and list(pictures.shape) == facts["shape"]:
+            return Cached(pictures, str(facts["digest"]), facts["facts"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        pass
+    return None
+
+
+def _sweep(path: Path) -> None:
+    """Remove what an interrupted maker of this file left; the lock is held, so nobody is writing it."""
+    for orphan in path.parent.glob(f"{path.stem}.*{_PART}"):
+        with suppress(OSError):
+            orphan.unlink()
+
+
+def _make(path: Path, fill: Fill) -> None:
+    kept: dict[str, Any] = {}
+
+    def write(stream: IO[bytes]) -> None:
+        digest = hashlib.blake2b(digest_size=16)
+        shapes: list[tuple[int, ...]] = []
+
+        def add(picture: NDArray[np.uint8]) -> None:
+            if picture.dtype != np.uint8 or picture.ndim != 3 or (shapes and picture.shape != shapes[0]):
+                raise ValueError(f"pictures of one uint8 shape are wanted, got {picture.dtype} {picture.shape}")
+            if not shapes:
+                # numpy leaves room for the count to grow, so the header has the same length when it is written again.
+                _header(stream, (0, *picture.shape))
+            shapes.append(picture.shape)
+            content = np.ascontiguousarray(picture).tobytes()
+            digest.update(content)
+            stream.write(content)
+
+        facts = fill(add)
+        if not shapes:
+            raise ValueError("nothing was made to be cached")
+        shape = (len(shapes), *shapes[0])
+        stream.seek(0)
+        _header(stream, shape)
+        kept.update(shape=list(shape), digest=digest.hexdigest(), facts=dict(facts))
+        write_atomically(path.with_suffix(".json"), lambda other: other.write(json.dumps(kept).encode()))
+
+    write_atomically(path, write)
+
+
+def _header(stream: IO[bytes], shape: Iterable[int]) -> None:
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)})
