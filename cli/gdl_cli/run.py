@@ -1,0 +1,110 @@
+"""`gdl run`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from gdl_cli.display import Display, JsonDisplay, PlainDisplay, RichDisplay
+from gdl_cli.sources import check_named
+from gdl_core.recipe import Recipe, plan_run, run_recipe
+from gdl_core.registry import Registry, get_registry
+
+
+class Stop:
+    """Turned on by Ctrl-C or SIGTERM; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        click.echo("stopping cleanly; once more stops at once", err=True)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch both signals inside the block."""
+        before = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("-s", "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Set a var, or step.key.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder. [default: runs/RECIPE]")
+@click.option("--only", multiple=True, metavar="STEP", help="Run this step and what it needs.")
+@click.option(
+    "--force", multiple=True, metavar="STEP", help="Do this step, and what depends on it, from the beginning."
+)
+@click.option("--device", help="auto, cpu, cuda, cuda:0 or mps.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and why.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+def run(
+    recipe: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    only: tuple[str, ...],
+    force: tuple[str, ...],
+    device: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run RECIPE: a .yaml file, or a name from `gdl recipes`.
+
+    Steps that are complete and unchanged are left alone, and a training that was stopped goes on, so running again is
+    always right.
+    """
+    registry = get_registry()
+    if device:
+        overrides = (*overrides, f"device={device}")
+    checked = check_named(recipe, registry, overrides)
+    folder = out or Path("runs") / checked.name
+    if dry_run:
+        _dry_run(checked, folder, registry, only, force, as_json)
+        return
+    stop = Stop()
+    with stop.listening(), _display(as_json) as display:
+        run_recipe(checked, folder, registry, only=only, force=force, observer=display, cancelled=stop)
+
+
+def _display(as_json: bool) -> Display:
+    if as_json:
+        return JsonDisplay()
+    return RichDisplay() if sys.stdout.isatty() else PlainDisplay()
+
+
+def _dry_run(
+    recipe: Recipe, folder: Path, registry: Registry, only: tuple[str, ...], force: tuple[str, ...], as_json: bool
+) -> None:
+    for entry in plan_run(recipe, folder, registry, only=only, force=force):
+        step = entry.planned.step
+        facts = {
+            "step": step.name,
+            "do": step.spec.full_name,
+            "action": entry.action,
+            "key": entry.planned.key,
+            "save": list(step.save),
+        }
+        if as_json:
+            click.echo(json.dumps(facts))
+        else:
+            saves = f"  -> {', '.join(step.save)}" if step.save else ""
+            click.echo(f"{entry.action:10} {step.name:12} {step.spec.name}{saves}")
+    if not as_json:
+        click.echo(f"run folder: {folder}")

@@ -1,0 +1,28 @@
+"""Recipes: read, check, plan and run them.
+
+The way through the room: `load` reads YAML into nodes that know their line; `document` splits them into vars and steps;
+`references` resolves `$name`; `check` finds every fault at once; `plan` gives each step its key; `execute` runs what is
+not there yet, with `lock` for what is, `record` for what outputs carry, `report` for the page about the run.
+May import everything in gdl_core; steps never import this room. Checking imports no torch.
+"""
+
+from __future__ import annotations
+
+from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
+from gdl_core.recipe.execute import Action, RunResult, plan_run, run_recipe
+from gdl_core.recipe.observers import Observer
+from gdl_core.recipe.plan import PlannedStep, make_plan
+
+__all__ = [
+    "Action",
+    "CheckedStep",
+    "Observer",
+    "PlannedStep",
+    "Recipe",
+    "RunResult",
+    "check_file",
+    "check_text",
+    "make_plan",
+    "plan_run",
+    "run_recipe",
+]

@@ -1,0 +1,339 @@
+"""Run a recipe: what is complete is left alone, what was begun goes on, what changed starts over."""
+
+from __future__ import annotations
+
+import errno
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from gdl_core import media
+from gdl_core.errors import CancelledError, GdlError, InputError, PluginError, StorageError, did_you_mean
+from gdl_core.explain import explain
+from gdl_core.media.atomic import write_bytes
+from gdl_core.noise import Noise
+from gdl_core.recipe.check import CheckedStep, Recipe
+from gdl_core.recipe.lock import RunFolder
+from gdl_core.recipe.observers import Observer, Observers, PluginObserver
+from gdl_core.recipe.plan import PlannedStep, make_plan
+from gdl_core.recipe.record import make_record
+from gdl_core.recipe.references import fill
+from gdl_core.recipe.report import StepReport, machine, table_facts, write_report
+from gdl_core.registry import Registry
+from gdl_core.specs import DatasetSpec
+from gdl_core.steps.context import StepContext
+
+MODEL = "result.gdl"
+
+
+@dataclass
+class RunResult:
+    """What a run did: its folder and a report of each step."""
+
+    folder: Path
+    steps: list[StepReport] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """Every file that the steps saved."""
+        return [self.folder / output for step in self.steps for output in step.outputs]
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: Path,
+    registry: Registry,
+    *,
+    device: str = "",
+    only: Iterable[str] = (),
+    force: Iterable[str] = (),
+    observer: Observer | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> RunResult:
+    """Run a recipe's steps in their order.
+
+    Args:
+        recipe: what `check_file` returned.
+        folder: the run folder; made if it is not there.
+        registry: the plugins.
+        device: instead of the recipe's.
+        only: run these steps and what they need.
+        force: do these steps, and what depends on them, from the beginning.
+        observer: is told what happens.
+        cancelled: asked between steps, and by steps; true stops the run cleanly.
+
+    Raises:
+        CancelledError: stopped; the same call goes on. InputError, GdlError: what a step could not do.
+    """
+    folder = folder.absolute()
+    only, force = _known(recipe, only), _known(recipe, force)
+    run_folder = RunFolder.open(folder)
+    with run_folder.held():
+        run_folder = RunFolder.open(folder)
+        hashes = run_folder.file_hashes(recipe.base)
+        plan = make_plan(recipe, registry, hashes)
+        run_folder.keep_hashes(hashes)
+        observers = Observers(*filter(None, (observer, PluginObserver(registry, folder))))
+        run = _Run(recipe, plan, run_folder, registry, observers, device or recipe.device, cancelled)
+        return run.all(_with_inputs(recipe, only), _with_dependents(recipe, force))
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a run would do with a step."""
+
+    planned: PlannedStep
+    action: Literal["unchanged", "continue", "run"]
+
+
+def plan_run(
+    recipe: Recipe, folder: Path, registry: Registry, *, only: Iterable[str] = (), force: Iterable[str] = ()
+) -> list[Action]:
+    """Return what `run_recipe` would do, without doing or writing anything."""
+    only, force = _known(recipe, only), _known(recipe, force)
+    run_folder = RunFolder.open(folder.absolute())
+    again = _with_dependents(recipe, force) | _uncached(recipe)
+    actions = []
+    for planned in make_plan(recipe, registry, run_folder.file_hashes(recipe.base)):
+        step = planned.step
+        if step.name not in _with_inputs(recipe, only):
+            continue
+        if step.name not in again and run_folder.is_complete(step.name, planned.key, step.save):
+            actions.append(Action(planned, "unchanged"))
+        elif run_folder.begun(step.name) == planned.key and step.name not in _with_dependents(recipe, force):
+            actions.append(Action(planned, "continue"))
+        else:
+            actions.append(Action(planned, "run"))
+    return actions
+
+
+def _known(recipe: Recipe, wanted: Iterable[str]) -> tuple[str, ...]:
+    names = [step.name for step in recipe.steps]
+    for name in (wanted := tuple(wanted)):
+        if name not in names:
+            raise InputError(
+                f"the recipe has no step '{name}'{did_you_mean(name, names) or '; it has: ' + ', '.join(names)}"
+            )
+    return wanted
+
+
+def _uncached(recipe: Recipe) -> set[str]:
+    return _with_dependents(recipe, [step.name for step in recipe.steps if not step.cache])
+
+
+def _with_inputs(recipe: Recipe, names: Iterable[str]) -> set[str]:
+    wanted = set(names) or {step.name for step in recipe.steps}
+    for step in reversed(recipe.steps):
+        if step.name in wanted:
+            wanted.update(step.inputs)
+    return wanted
+
+
+def _with_dependents(recipe: Recipe, names: Iterable[str]) -> set[str]:
+    found = set(names)
+    for step in recipe.steps:
+        if found.intersection(step.inputs):
+            found.add(step.name)
+    return found
+
+
+@dataclass
+class _Run:
+    recipe: Recipe
+    plan: tuple[PlannedStep, ...]
+    folder: RunFolder
+    registry: Registry
+    observers: Observers
+    device: str
+    cancelled: Callable[[], bool]
+    values: dict[str, Any] = field(default_factory=dict)
+    reports: list[StepReport] = field(default_factory=list)
+
+    def all(self, wanted: set[str], fresh: set[str]) -> RunResult:
+        path = self.folder.path
+        planned = [entry for entry in self.plan if entry.step.name in wanted]
+        uncached = _uncached(self.recipe)
+        write_bytes(path / "recipe.yaml", self.recipe.text.encode())
+        self.observers.run_start(path, self.recipe.title, [entry.step.name for entry in planned])
+        error: BaseException | None = None
+        try:
+            for index, entry in enumerate(planned):
+                self._check_cancelled(entry.step)
+                name = entry.step.name
+                if name in fresh:
+                    self.folder.forget(name)
+                done = name not in uncached and self.folder.is_complete(name, entry.key, entry.step.save)
+                if done:
+                    self._unchanged(entry)
+                else:
+                    self._do(entry, fresh=name in fresh, outputs=True)
+                later = {need for after in planned[index + 1 :] for need in after.step.inputs}
+                self.values = {kept: value for kept, value in self.values.items() if kept in later}
+        except BaseException as problem:
+            error = problem
+            raise
+        finally:
+            write_report(path, self.recipe.title, self.recipe.seed, machine(self.device), self.reports)
+            self.observers.run_end(path, error)
+        return RunResult(path, self.reports)
+
+    def _check_cancelled(self, step: CheckedStep) -> None:
+        if self.cancelled():
+            raise CancelledError(f"stopped before step '{step.name}'; run the same command again to go on")
+
+    def _unchanged(self, entry: PlannedStep) -> None:
+        name = entry.step.name
+        report = StepReport(name, entry.step.spec.name, "unchanged")
+        report.recall(self.folder.state(name))
+        outputs = self.folder.outputs(name)
+        report.outputs = [path.relative_to(self.folder.path).as_posix() for path in outputs]
+        self.reports.append(report)
+        self.observers.step_end(name, outputs, True, None)
+
+    def _do(self, entry: PlannedStep, fresh: bool, outputs: bool) -> None:
+        """Do one step, write what it saves, remember it; failures are told with the step's name."""
+        step = entry.step
+        report = StepReport(step.name, step.spec.name)
+        inputs = {name: self._value(name) for name in step.inputs}
+        self.observers.step_start(step.name, step.spec.full_name)
+        started = time.perf_counter()
+        written: list[Path] = []
+        error: BaseException | None = None
+        try:
+            state = self.folder.begin(step.name, entry.key, fresh)
+            value = self._model(entry) if not fresh else None
+            if value is None:
+                value = self._compute(step, inputs, state, report)
+                self._keep_model(entry, value, state)
+            self.values[step.name] = value
+            if outputs:
+                files = {save: self._write(value, save, entry) for save in step.save}
+                written = [path for paths in files.values() for path in paths]
+                report.table = table_facts(value)
+                report.seconds = round(time.perf_counter() - started, 3)
+                report.keep(state)
+                self.folder.complete(step.name, entry.key, files)
+        except BaseException as problem:
+            report.status = "stopped" if isinstance(problem, CancelledError | KeyboardInterrupt) else "failed"
+            error = self._told(problem, step)
+            if error is problem:
+                raise
+            raise error from problem
+        finally:
+            report.seconds = round(time.perf_counter() - started, 3)
+            report.outputs = [path.relative_to(self.folder.path).as_posix() for path in written]
+            if outputs:
+                self.reports.append(report)
+            self.observers.step_end(step.name, written, not outputs and error is None, error)
+
+    def _value(self, name: str) -> Any:
+        """Return an earlier step's result; one that was complete is read or done again, without writing its outputs."""
+        if name not in self.values:
+            entry = next(entry for entry in self.plan if entry.step.name == name)
+            value = self._model(entry)
+            if value is None:
+                self._do(entry, fresh=False, outputs=False)
+            else:
+                self.values[name] = value
+        return self.values[name]
+
+    def _model(self, entry: PlannedStep) -> Any:
+        """Return the model that a step of the same key gave before, or None."""
+        name = entry.step.name
+        path = self.folder.state(name) / MODEL
+        if entry.step.gives.kind != "model" or not entry.step.cache or self.folder.begun(name) != entry.key:
+            return None
+        if not path.is_file():
+            return None
+        from gdl_core.model_file import read_model
+
+        return read_model(path, self.registry)
+
+    def _keep_model(self, entry: PlannedStep, value: Any, state: Path) -> None:
+        if entry.step.gives.kind == "model":
+            from gdl_core.model_file import write_model
+
+            write_model(value, state / MODEL, make_record(self.recipe, entry, self.registry))
+
+    def _compute(self, step: CheckedStep, inputs: dict[str, Any], state: Path, report: StepReport) -> Any:
+        def progress(done: int, total: int, **parts: float) -> None:
+            self.observers.progress(step.name, done, total, parts)
+
+        spec = step.spec
+        is_dataset = isinstance(spec, DatasetSpec)
+        settings = self.registry.load(spec, "config" if is_dataset else "arguments")
+        data = fill(step.raw, inputs)
+        try:
+            arguments = settings.model_validate(data, context={"base": self.recipe.base})
+        except ValidationError as error:
+            faults = explain(error, settings, data, f"{'dataset' if is_dataset else 'step'} {spec.name}")
+            raise InputError("; ".join(message for _, message in faults)) from None
+        context = _Context(
+            name=step.name,
+            noise=Noise(step.seed).stream("step", step.name),
+            folder=state,
+            base=self.recipe.base,
+            registry=self.registry,
+            device=self.device,
+            progress=progress,
+            cancelled=self.cancelled,
+            notes=report.notes,
+            tell=lambda text: self.observers.note(step.name, text),
+        )
+        value = self.registry.load(spec, "target")(arguments, context)
+        kind = getattr(value, "kind", None)
+        if kind != step.gives.kind:
+            given = f"a {kind}" if kind else f"{type(value).__name__}"
+            raise PluginError(f"plugin '{spec.plugin}' is broken: '{spec.name}' gave {given}, not a {step.gives.kind}")
+        return value
+
+    def _write(self, value: Any, save: str, entry: PlannedStep) -> list[Path]:
+        root = self.folder.path.resolve()
+        target = self.folder.path / save
+        if not (target.parent.resolve() / target.name).is_relative_to(root):
+            raise InputError(f"'{save}' leads out of the run folder through a link; remove the link")
+        return media.write(value, target, make_record(self.recipe, entry, self.registry), self.registry)
+
+    def _told(self, problem: BaseException, step: CheckedStep) -> BaseException:
+        """Return a failure as one line that names the step; what is nobody's input is a bug of the step's plugin."""
+        if isinstance(problem, GdlError):
+            if not getattr(problem, "told", False):
+                problem.args = (f"step '{step.name}': {problem}", *problem.args[1:])
+                problem.told = True  # type: ignore[attr-defined]
+            return problem
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            return _mark(StorageError(f"step '{step.name}': {problem.strerror}; make room and run again"))
+        if not isinstance(problem, Exception):
+            return problem
+        log = self.folder.path / "error.log"
+        write_bytes(log, "".join(traceback.format_exception(problem)).encode("utf-8", "replace"))
+        first = (str(problem).strip().splitlines() or [""])[0][:200]
+        return _mark(
+            StepBugError(
+                f"step '{step.name}': {type(problem).__name__}: {first}; this is a bug in plugin '{step.spec.plugin}' "
+                f"({step.spec.full_name}), and the traceback is in {log.name} of the run folder"
+            )
+        )
+
+
+class StepBugError(GdlError):
+    """A step raised what no user can mend; the traceback is in `error.log`."""
+
+
+def _mark(error: GdlError) -> GdlError:
+    error.told = True  # type: ignore[attr-defined]
+    return error
+
+
+@dataclass
+class _Context(StepContext):
+    tell: Callable[[str], None] = lambda text: None
+
+    def note(self, text: str) -> None:
+        super().note(text)
+        self.tell(text)

@@ -1,0 +1,143 @@
+"""What a run folder remembers: which steps are complete, what they wrote, and which state belongs to which key.
+
+`run.lock.json` says what is complete; `.gdl/<step>/key` says what a step's private state was begun with, so that losing
+the lock file loses no checkpoint. Both are written to a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from gdl_core.errors import InputError, StorageError
+from gdl_core.media.atomic import write_bytes
+from gdl_core.recipe.plan import FileHashes, file_digest
+
+LOCK = "run.lock.json"
+STATE = ".gdl"
+_FORMAT = 1
+
+
+@dataclass
+class RunFolder:
+    """A run's folder on disk.
+
+    Attributes:
+        steps: of each complete step its key, and for each path of `save` the files written with their hashes.
+    """
+
+    path: Path
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Read what a folder remembers; a missing or unreadable lock file means that nothing is complete."""
+        try:
+            content = json.loads((path / LOCK).read_bytes())
+            steps = content["steps"] if content["gdl"] == _FORMAT else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            steps = {}
+        good = isinstance(steps, dict) and all(isinstance(entry, dict) for entry in steps.values())
+        return cls(path, steps if good else {})
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out of the folder.
+
+        Raises:
+            InputError: another run is at work in it. StorageError: the folder cannot be made.
+        """
+        try:
+            (self.path / STATE).mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / STATE / "lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"another run is at work in {self.path}; wait for it, or choose another --out") from None
+        except OSError as error:
+            raise StorageError(f"{self.path}: cannot be made the run folder: {error.strerror or error}") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def state(self, step: str) -> Path:
+        """Return the folder of a step's private state."""
+        return self.path / STATE / step
+
+    def begin(self, step: str, key: str, fresh: bool = False) -> Path:
+        """Return a step's state folder, kept if it was begun with the same key, else emptied."""
+        folder = self.state(step)
+        if fresh or self.begun(step) != key:
+            if folder.is_symlink() or folder.is_file():
+                folder.unlink()
+            elif folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+            write_bytes(folder / "key", key.encode())
+        return folder
+
+    def begun(self, step: str) -> str:
+        """Return the key that a step's state was begun with, or an empty string."""
+        try:
+            return (self.state(step) / "key").read_text("utf-8")
+        except (OSError, ValueError):
+            return ""
+
+    def complete(self, step: str, key: str, outputs: Mapping[str, list[Path]]) -> None:
+        """Remember a step as done."""
+        self.steps[step] = {
+            "key": key,
+            "outputs": {
+                save: {path.relative_to(self.path).as_posix(): file_digest(path) for path in paths}
+                for save, paths in outputs.items()
+            },
+        }
+        self._write()
+
+    def forget(self, step: str) -> None:
+        """Remember a step as not done."""
+        if self.steps.pop(step, None) is not None:
+            self._write()
+
+    def is_complete(self, step: str, key: str, save: tuple[str, ...]) -> bool:
+        """Return whether a step was done with this key and all it should have saved is there, unchanged."""
+        entry = self.steps.get(step)
+        if entry is None or entry.get("key") != key or set(entry.get("outputs", ())) != set(save):
+            return False
+        try:
+            return all(file_digest(self.path / file) == digest for file, digest in self._files(step))
+        except InputError:
+            return False
+
+    def outputs(self, step: str) -> list[Path]:
+        """Return the files that a complete step wrote."""
+        return [self.path / file for file, _ in self._files(step)]
+
+    def _files(self, step: str) -> list[tuple[str, str]]:
+        outputs = self.steps.get(step, {}).get("outputs", {})
+        return [(file, digest) for files in outputs.values() for file, digest in files.items()]
+
+    def _write(self) -> None:
+        content = {"gdl": _FORMAT, "steps": self.steps}
+        write_bytes(self.path / LOCK, (json.dumps(content, indent=1) + "\n").encode())
+
+    def file_hashes(self, base: Path) -> FileHashes:
+        """Return the memory of input files' hashes."""
+        hashes = FileHashes(base, leave_out=self.path)
+        try:
+            memory = json.loads((self.path / STATE / "files.json").read_bytes())
+            hashes.memory = {name: (int(size), int(when), str(sha)) for name, (size, when, sha) in memory.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            pass
+        return hashes
+
+    def keep_hashes(self, hashes: FileHashes) -> None:
+        """Write the memory of input files' hashes."""
+        write_bytes(self.path / STATE / "files.json", json.dumps(hashes.memory).encode())
