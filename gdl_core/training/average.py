@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 EVERY = 4
-"""Steps between updates. One update of decay d⁴ differs from four of decay d by less than a thousandth and costs a quarter."""
+"""Steps between updates. One update of decay d⁴ hardly differs from four of decay d, and costs a quarter."""
 
 
 class Average:

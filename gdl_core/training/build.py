@@ -15,7 +15,7 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def build_model(model_class: type[AnyModel], config: BaseModel, data_shape: tuple[int, ...], noise: Noise) -> AnyModel:
-    """Return a new model on the CPU whose first weights are a function of `noise`; torch's own state is left as it was."""
+    """Return a new model on the CPU, its first weights a function of `noise`; torch's own generator is not touched."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(noise.stream("weights").torch_seed())
         return model_class(config, data_shape)

@@ -1,7 +1,7 @@
 """The one loop that trains everything that learns by gradient.
 
-A round is: for each player in order, `turns` turns, each on a batch of its own. Batches, noise and torch's generator are
-functions of (seed, step), so a training that was killed goes on from its checkpoint to the same bits.
+A round is: for each player in order, `turns` turns, each on a batch of its own. Batches, noise and torch's generator
+are functions of (seed, step), so a training that was killed goes on from its checkpoint to the same bits.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def train(
     preview: Callable[[Model, int], None] | None = None,
     key: str = "",
 ) -> Trained:
-    """Train a model in place; in the end it is in eval mode and holds the averaged weights, if an average was asked for.
+    """Train a model in place; in the end it is in eval mode and holds the averaged weights, if they were asked for.
 
     Args:
         model: fills the role `trains`; it is moved to the device of the settings.

@@ -1,4 +1,4 @@
-"""The order in which samples are seen: a function of (seed, epoch) alone, so that a resumed run goes on where it was."""
+"""The order in which samples are seen: a function of (seed, epoch) alone, so a resumed run goes on where it was."""
 
 from __future__ import annotations
 

@@ -138,8 +138,8 @@ def _check(model: Model, players: list[Player]) -> None:
         for key in own:
             if key not in known:
                 raise PluginError(
-                    f"player '{player.name}' of {kind} moves a tensor that is not part of the model, so it would not be "
-                    "saved; make its module an attribute of the model"
+                    f"player '{player.name}' of {kind} moves a tensor that is not part of the model, so it would not "
+                    "be saved; make its module an attribute of the model"
                 )
             if key in owners:
                 raise PluginError(

@@ -47,9 +47,9 @@ def autocast(verdict: Verdict, device: torch.device) -> AbstractContextManager[A
 def has_native_bf16(device: torch.device) -> bool:
     """Say whether the device multiplies bfloat16 matrices in hardware (AVX-512 BF16, AMX, or a recent GPU)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return False
 
@@ -126,7 +126,7 @@ def _measure(device: torch.device, step: Callable[[], None]) -> Verdict:
         return timed(nullcontext()) / max(timed(torch.autocast(device.type, dtype=torch.bfloat16)), 1e-9)
 
     both()
-    ratios = []
+    ratios: list[float] = []
     deadline = time.monotonic() + SECONDS
     while len(ratios) < 3 or (time.monotonic() < deadline and len(ratios) < 101):
         ratios.append(both())

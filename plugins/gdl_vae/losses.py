@@ -28,7 +28,7 @@ class Reconstruction(nn.Module):
 
     Args:
         kind: which of the three.
-        bounded: samples lie in [0, 1], so the decoder's output is the sigmoid of the logits, else the logits themselves.
+        bounded: samples lie in [0, 1], so the decoder's output is the sigmoid of the logits, else the logits themselves
     """
 
     variance: Tensor
@@ -70,8 +70,3 @@ class Reconstruction(nn.Module):
         squares = (self.output(logits) - x).square().flatten(1).sum(1)
         variance = self.variance if self.kind == "gaussian" else torch.ones_like(squares)
         return -0.5 * (squares / variance + x[0].numel() * torch.log(2 * math.pi * variance))
-
-
-def kl_by_dimension(mean: Tensor, log_var: Tensor) -> Tensor:
-    """Return KL(q(z | x) ‖ N(0, I)) of each latent dimension, averaged over the batch, (latent,), in nats."""
-    return 0.5 * (mean.square() + torch.expm1(log_var) - log_var).mean(0)

@@ -1,8 +1,8 @@
 """Encoders and decoders for any shape of sample: fully connected, and convolutional for pictures of any size.
 
 The convolutional networks never compute at full resolution: pixels are folded 2 × 2 into channels first and unfolded
-last, which on a CPU costs a fraction and loses nothing. Pictures whose sides do not halve evenly are padded by their own
-edge on the way in, and the reconstruction is cropped on the way out.
+last, which costs a CPU a fraction. Pictures whose sides do not halve evenly are padded by their own edge on the way in,
+and the reconstruction is cropped on the way out.
 """
 
 from __future__ import annotations

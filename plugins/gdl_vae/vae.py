@@ -12,7 +12,7 @@ from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
 from gdl_core.kernels import reparameterize
 from gdl_core.noise import Noise
 from gdl_vae.config import VAEConfig
-from gdl_vae.losses import Reconstruction, kl_by_dimension
+from gdl_vae.losses import Reconstruction
 from gdl_vae.networks import build_decoder, build_encoder
 
 
@@ -44,11 +44,15 @@ class VAE(Model):
 
     def _loss(self, batch: Batch) -> Losses:
         mean, log_var = self.encoder(batch.x).float().chunk(2, dim=1)  # each (batch, latent)
-        z, kl = reparameterize(mean, log_var, key=batch.noise.key(self.config.latent), kl="mean")
-        reconstruction = self.reconstruction(self.decoder(z).float(), batch.x, batch.training)
-        charged = kl
+        key = batch.noise.key(self.config.latent)
         if self.config.free_bits:
-            charged = kl_by_dimension(mean, log_var).clamp_min(self.config.free_bits).sum()
+            z, charged = reparameterize(mean, log_var, key=key, kl="mean", free_bits=self.config.free_bits)
+            with torch.no_grad():
+                _, kl = reparameterize(mean, log_var, key=key, kl="mean")
+        else:
+            z, kl = reparameterize(mean, log_var, key=key, kl="mean")
+            charged = kl
+        reconstruction = self.reconstruction(self.decoder(z).float(), batch.x, batch.training)
         loss = reconstruction + self.beta(batch.progress) * charged
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
 
