@@ -88,13 +88,14 @@ def flatten(pixels: Pixels) -> Pixels:
 
 
 @lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font at a size in pixels, the same on every machine."""
     return ImageFont.load_default(size)
 
 
 def text_width(text: str, size: int = _SIZE) -> int:
     """Return the width of the widest line of a text, in pixels."""
-    return max(ceil(_font(size).getlength(line)) for line in text.split("\n"))
+    return max(ceil(font(size).getlength(line)) for line in text.split("\n"))
 
 
 def _line(size: int) -> int:
@@ -178,7 +179,7 @@ def draw(grids: Sequence[Grid], title: str = "") -> Pixels:
     pen = ImageDraw.Draw(canvas)
     ink, faint = ((shade,) * 3 if colour else shade for shade in (_INK, _FAINT))
     if title:
-        pen.text((_MARGIN, _MARGIN), title, fill=ink, font=_font(_SIZE + 5))
+        pen.text((_MARGIN, _MARGIN), title, fill=ink, font=font(_SIZE + 5))
     for block in blocks:
         _draw_block(canvas, pen, block, top, ink, faint)
         top += block.height + between
@@ -187,15 +188,15 @@ def draw(grids: Sequence[Grid], title: str = "") -> Pixels:
 
 
 def _draw_block(canvas: Image.Image, pen: ImageDraw.ImageDraw, block: _Block, top: int, ink: object, faint: object) -> None:
-    grid, font = block.grid, _font(block.size)
+    grid, small = block.grid, font(block.size)
     if grid.title:
-        pen.text((_MARGIN, top), grid.title, fill=ink, font=_font(_SIZE + 2))
+        pen.text((_MARGIN, top), grid.title, fill=ink, font=font(_SIZE + 2))
         top += block.title_height
     x0 = _MARGIN + block.left
     for column, head in enumerate(grid.heads):
         middle = x0 + column * (block.cell + block.gap) + block.cell / 2
         text = wrap(head, block.picture[0], block.size)
-        pen.multiline_text((middle, top + block.head - 4), text, fill=faint, font=font, anchor="md", align="center")
+        pen.multiline_text((middle, top + block.head - 4), text, fill=faint, font=small, anchor="md", align="center")
     top += block.head
     wide, high = block.picture
     pictures = enlarge(flatten(grid.pixels), block.factor)
@@ -207,7 +208,7 @@ def _draw_block(canvas: Image.Image, pen: ImageDraw.ImageDraw, block: _Block, to
         y = top + row * (high + block.foot + block.gap)
         canvas.paste(Image.fromarray(picture[..., 0] if canvas.mode == "L" else picture), (x + (block.cell - wide) // 2, y))
         if index < len(block.captions):
-            pen.multiline_text((x + block.cell / 2, y + high + 3), block.captions[index], fill=ink, font=font, anchor="ma", align="center")  # fmt: skip
+            pen.multiline_text((x + block.cell / 2, y + high + 3), block.captions[index], fill=ink, font=small, anchor="ma", align="center")  # fmt: skip
     for row, name in enumerate(grid.rows):
         y = top + row * (high + block.foot + block.gap) + high / 2
-        pen.text((x0 - _MARGIN, y), name, fill=ink, font=_font(_SIZE), anchor="rm")
+        pen.text((x0 - _MARGIN, y), name, fill=ink, font=font(_SIZE), anchor="rm")

@@ -1,0 +1,138 @@
+"""`ladder`: pictures moved along directions, more and more, judged by a probe that was trained on others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.steps.inputs import Direction, LatentModel, OneOrMore
+from gdl_core.values import Cell, Figure, Images, Table, TrainedModel, Vector
+
+if TYPE_CHECKING:
+    from gdl_core.media.sheet import Grid
+    from gdl_core.steps.context import StepContext
+
+_CONTROL = "random"
+
+
+class Arguments(StepArguments):
+    """Arguments of `ladder`."""
+
+    model: LatentModel = Field(description="a model that encodes and decodes")
+    data: Annotated[Any, Accepts("dataset", "image", files=True)] = Field(
+        description="a dataset, of which held-out samples are taken, or pictures"
+    )
+    vectors: Annotated[list[Direction], OneOrMore] = Field(min_length=1, description="directions, see: attribute")
+    strengths: list[float] = Field(
+        [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5], min_length=1, description="how often each direction is added"
+    )
+    n: int = Field(4, ge=1, le=50, description="pictures shown of each direction")
+    probe: Annotated[TrainedModel | None, Accepts("model", roles=("classifies",))] = Field(
+        None, description="a model that classifies, to judge the pictures"
+    )
+    judged: int = Field(200, ge=1, le=10_000, description="samples that the probe's answers are averaged over")
+
+
+def run(arguments: Arguments, context: StepContext) -> Figure:
+    """Return a block for each direction, pictures by strengths, and the probe's mean answers for every column.
+
+    Each direction has a random one of equal length as its control.
+    """
+    from gdl_core.latent.algebra import random_like
+    from gdl_core.latent.tiles import encode_rows
+    from gdl_core.media.sheet import Grid, draw
+    from gdl_core.steps.inputs import fit_pictures, load, need_pictures, ready, some_rows, to_tensor
+
+    trained, probe = arguments.model, arguments.probe
+    need_pictures(trained, "ladder")
+    ready([trained, *([probe] if probe else [])], context)
+    data = load(arguments.data, context, Images)
+    if isinstance(data, Images):
+        x = to_tensor(fit_pictures(data.pixels, trained.data_shape))
+    else:
+        wanted = max(arguments.n, arguments.judged if probe else 0)
+        x = data.tensor(some_rows(data, min(wanted, len(data.held_out)), context))
+    z = encode_rows(trained, x).mean.numpy()
+    vectors: list[Vector] = [load(vector, context, Vector) for vector in arguments.vectors]
+    grids: list[Grid] = []
+    rows: list[tuple[Cell, ...]] = []
+    columns: list[str] = []
+    for done, vector in enumerate(vectors):
+        context.progress(done, len(vectors))
+        pixels, answers = _climb(trained, probe, z, vector, arguments, context)
+        columns = columns or list(answers)
+        rows += _rows(vector.name, "named", arguments.strengths, answers, len(z))
+        grids.append(_grid(vector.name, pixels, arguments, answers))
+        if probe is not None:
+            control = random_like(vector, context.noise.stream(_CONTROL, vector.name))
+            _, answers_to_control = _climb(trained, probe, z, control, arguments, context)
+            rows += _rows(vector.name, _CONTROL, arguments.strengths, answers_to_control, len(z))
+            _tell(vector.name, answers, answers_to_control, arguments.strengths, context)
+    context.progress(len(vectors), len(vectors))
+    title = "Moved along directions" + (f" (numbers: mean answer of the probe over {len(z)} samples)" if probe else "")
+    header = ("vector", "direction", "strength", *columns, "n")
+    pixels = draw(grids, title)
+    return Figure(pixels if pixels.shape[-1] == 3 else pixels.repeat(3, axis=-1), Table(header, tuple(rows), title))
+
+
+Answers = dict[str, NDArray[np.float64]]
+
+
+def _climb(
+    trained: TrainedModel, probe: TrainedModel | None, z: NDArray[np.float32], vector: Vector,
+    arguments: Arguments, context: StepContext,
+) -> tuple[NDArray[np.uint8], Answers]:  # fmt: skip
+    """Return the shown pictures (n · strengths, …), row by row, and per column the mean answers (strengths,)."""
+    from gdl_core.latent.algebra import apply
+    from gdl_core.latent.tiles import classify_rows, decode_rows, to_pixels
+
+    moved = apply(z, vector, arguments.strengths)  # (strengths, samples, *latent shape)
+    shown: list[NDArray[np.uint8]] = []
+    answers: dict[str, list[float]] = {}
+    for points in moved:
+        context.check_cancelled()
+        x = decode_rows(trained, points if probe else points[: arguments.n])
+        shown.append(to_pixels(x[: arguments.n]))
+        if probe is not None:
+            for name, chances in classify_rows(probe, x).items():
+                if chances.shape[1] == 2:
+                    answers.setdefault(name, []).append(float(chances[:, 1].double().mean()))
+    pixels = np.stack(shown, axis=1)
+    return pixels.reshape(-1, *pixels.shape[2:]), {name: np.array(values) for name, values in answers.items()}
+
+
+def _rows(vector: str, direction: str, strengths: list[float], answers: Answers, n: int) -> list[tuple[Cell, ...]]:
+    return [
+        (vector, direction, strength, *(float(values[index]) for values in answers.values()), n)
+        for index, strength in enumerate(strengths)
+    ]
+
+
+def _grid(name: str, pixels: NDArray[np.uint8], arguments: Arguments, answers: Answers) -> Grid:
+    from gdl_core.media.sheet import Grid
+
+    heads = [f"{strength:+g}".replace("-", "−") if strength else "0" for strength in arguments.strengths]
+    if name in answers:
+        heads = [f"{head}\n{name} {value:.0%}" for head, value in zip(heads, answers[name], strict=True)]
+    return Grid(pixels, columns=len(arguments.strengths), heads=heads, title=name)
+
+
+def _tell(name: str, answers: Answers, control: Answers, strengths: list[float], context: StepContext) -> None:
+    """Note how far the named attribute rose, what else moved, and what a random direction did."""
+    if name not in answers:
+        context.note(f"ladder {name}: the probe has no column of this name, so only the table tells")
+        return
+    order = np.argsort(strengths, kind="stable")
+    own = answers[name][order]
+    rise = "at every step" if (np.diff(own) > 0).all() else "not at every step"
+    others = ", ".join(
+        f"{key} {values[order][-1] - values[order][0]:+.2f}" for key, values in answers.items() if key != name
+    )
+    context.note(
+        f"ladder {name}: probe {own[0]:.2f} → {own[-1]:.2f}, rising {rise}; side effects: {others or 'none measured'}; "
+        f"random direction of equal length: {control[name][order][-1] - control[name][order][0]:+.2f}"
+    )
