@@ -194,4 +194,5 @@ def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
     top = float(finite.max(initial=0.0))
     whole = np.issubdtype(levels.dtype, np.integer)
     ceiling = next((limit for limit in ((65535.0,) if whole else (1.0, 255.0, 65535.0)) if top <= limit), top)
-    return np.clip(finite * (255.0 / ceiling), 0.0, 255.0).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.clip(finite * (255.0 / max(ceiling, 1e-30)), 0.0, 255.0).astype(np.uint8)
+    return scaled
