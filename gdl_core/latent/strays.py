@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from gdl_core.latent.planes import z_to_p
 from gdl_core.noise import Noise
 
 Floats = NDArray[np.float32]
@@ -49,7 +48,7 @@ def in_box(codes: ArrayLike, n: int, noise: Noise) -> Floats:
     """
     points = np.asarray(codes, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
-    shares = z_to_p(noise.normal(n, points.shape[1:]).numpy()).astype(np.float64)
+    shares = noise.uniform(n, points.shape[1:]).double().numpy()
     return cast("Floats", (low + shares * (high - low)).astype(np.float32))
 
 
@@ -61,5 +60,8 @@ def nearest_distance(points: ArrayLike, codes: ArrayLike, chunk: int = 1024) -> 
     places = torch.from_numpy((flat / unit).astype(np.float32))
     wanted = np.asarray(points, np.float64)
     asked = torch.from_numpy((wanted.reshape(len(wanted), flat.shape[1]) / unit).astype(np.float32))
-    nearest = [torch.cdist(asked[i : i + chunk], places).amin(dim=1) for i in range(0, len(asked), chunk)]
+    nearest = [
+        torch.cdist(asked[i : i + chunk], places, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
+        for i in range(0, len(asked), chunk)
+    ]
     return cast("Floats", torch.cat([*nearest, torch.zeros(0)]).numpy())

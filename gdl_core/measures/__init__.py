@@ -1,0 +1,61 @@
+"""Numbers about a trained model, each beside the baselines that tell whether it is good; one measure a file.
+
+A measure is a function `measure(subject) -> list[Measurement]`, named by a `MeasureSpec`; `subject.py` has both types.
+It returns nothing where there is nothing to measure (no labels, one dimension). This room may import everything up to
+`contracts`, `latent` and `data`; this module imports no torch.
+"""
+
+from __future__ import annotations
+
+from gdl_core.specs import MeasureSpec
+
+MEASURES: tuple[MeasureSpec, ...] = (
+    MeasureSpec(
+        "reconstruction",
+        "Error of held-out samples after encoding and decoding, beside the mean sample and PCA of the same size.",
+        target="gdl_core.measures.reconstruction:measure",
+        roles=("encodes", "decodes"),
+    ),
+    MeasureSpec(
+        "active_units",
+        "How many latent dimensions carry information (Burda et al. 2015), and the KL divergence of each.",
+        target="gdl_core.measures.active_units:measure",
+        roles=("encodes",),
+    ),
+    MeasureSpec(
+        "posterior",
+        "How close all codes together come to the normal prior, dimension by dimension.",
+        target="gdl_core.measures.posterior:measure",
+        roles=("encodes",),
+    ),
+    MeasureSpec(
+        "plane_fill",
+        "How densely and evenly the codes fill the plane of p = Φ(z).",
+        target="gdl_core.measures.plane_fill:measure",
+        roles=("encodes",),
+    ),
+    MeasureSpec(
+        "knn",
+        "How often the nearest codes agree about a label that was never trained on, beside PCA of the same size.",
+        target="gdl_core.measures.knn:measure",
+        roles=("encodes",),
+    ),
+    MeasureSpec(
+        "factors",
+        "How well the numbers that a sample was made from can be read off its code (R²), beside PCA of the same size.",
+        target="gdl_core.measures.factors:measure",
+        roles=("encodes",),
+    ),
+    MeasureSpec(
+        "smoothness",
+        "The largest step over the mean step along straight lines between held-out samples.",
+        target="gdl_core.measures.smoothness:measure",
+        roles=("encodes", "decodes"),
+    ),
+    MeasureSpec(
+        "strays",
+        "The share of decodes that are as near to real samples as real ones are, by distance from the data.",
+        target="gdl_core.measures.strays:measure",
+        roles=("encodes", "decodes"),
+    ),
+)

@@ -1,0 +1,190 @@
+"""What a measure is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gdl_core.contracts import Posterior
+from gdl_core.data.dataset import Dataset
+from gdl_core.errors import DataError
+from gdl_core.latent.reduce import Pca, fit_pca
+from gdl_core.latent.tiles import encode_rows
+from gdl_core.noise import Noise
+from gdl_core.values import Cell, Column, Table, TrainedModel
+
+Better = Literal["lower", "higher", "none"]
+
+PCA_BYTES = 1 << 28
+"""Principal components are fitted to at most 256 MiB of float32 training samples."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number.
+
+    Attributes:
+        name: what was measured, e.g. "reconstruction error".
+        value: the number.
+        unit: its unit, or "" for a share or ratio.
+        better: whether lower or higher is better; "none" where neither is.
+        baselines: the same number for something simple, by name.
+        n: how many samples (or pairs) it was taken over.
+        note: what a reader must know to judge it.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    better: Better = "lower"
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    n: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained model and the dataset that it is judged on.
+
+    Attributes:
+        trained: the model.
+        dataset: held-out samples are judged; training samples are only what baselines and neighbours learn from.
+        noise: a stream for the draws of the measures.
+        limit: most samples taken of each side of the split, drawn at random and the same for every measure.
+        column: the column that `knn` and `factors` are to judge; every fitting one by default.
+    """
+
+    trained: TrainedModel
+    dataset: Dataset
+    noise: Noise
+    limit: int = 10_000
+    column: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset.shape != self.trained.data_shape:
+            raise DataError(
+                f"the model was made for samples of shape {self.trained.data_shape}, "
+                f"those of {self.dataset.name} have {self.dataset.shape}"
+            )
+        if min(len(self.dataset.train), len(self.dataset.held_out)) < 2:
+            raise DataError(f"{self.dataset.name}: measuring takes at least two samples on each side of the split")
+        if self.column is not None:
+            self.dataset.column(self.column)
+
+    @cached_property
+    def train(self) -> NDArray[np.int64]:
+        """Indices of the training samples used, sorted."""
+        return self._some(self.dataset.train, "train")
+
+    @cached_property
+    def held_out(self) -> NDArray[np.int64]:
+        """Indices of the held-out samples used, sorted."""
+        return self._some(self.dataset.held_out, "held-out")
+
+    def _some(self, indices: NDArray[np.int64], side: str) -> NDArray[np.int64]:
+        if len(indices) <= self.limit:
+            return indices
+        order = self.noise.stream("subset", side).permutation(len(indices)).numpy()
+        return np.sort(indices[order[: self.limit]])
+
+    @property
+    def size(self) -> int:
+        """Numbers in a latent point."""
+        return prod(self.trained.model.latent_shape)
+
+    @cached_property
+    def held_out_posterior(self) -> Posterior:
+        """Posterior of the held-out samples used."""
+        return encode_rows(self.trained, self.dataset, self.held_out)
+
+    @cached_property
+    def train_codes(self) -> Tensor:
+        """Posterior means of the training samples used, (n, size)."""
+        return encode_rows(self.trained, self.dataset, self.train).mean.flatten(1)
+
+    @property
+    def held_out_codes(self) -> Tensor:
+        """Posterior means of the held-out samples used, (n, size)."""
+        return self.held_out_posterior.mean.flatten(1)
+
+    @cached_property
+    def held_out_samples(self) -> Tensor:
+        """The held-out samples used, (n, *data shape) in the model's range."""
+        return self.dataset.tensor(self.held_out)
+
+    @cached_property
+    def pca(self) -> Pca:
+        """Principal components of the training samples, as many as a latent point has numbers."""
+        row_bytes = 4 * prod(self.dataset.shape)
+        rows = self.train[:: max(1, -(-len(self.train) * row_bytes // PCA_BYTES))]
+        return fit_pca(self.dataset.tensor(rows).flatten(1), self.size)
+
+    @property
+    def pca_name(self) -> str:
+        """How the baseline is called: "PCA-2"."""
+        return f"PCA-{len(self.pca.components)}"
+
+    def pca_codes(self, indices: NDArray[np.int64]) -> Tensor:
+        """Return the principal coordinates of samples, (n, size), read in chunks."""
+        return torch_cat([self.pca.project(self.dataset.tensor(part).flatten(1)) for part in chunks(indices)])
+
+    def columns(self, categories: bool) -> dict[str, Column]:
+        """Return the columns to judge that hold categories, or those that hold numbers."""
+        names = [self.column] if self.column is not None else list(self.dataset.columns)
+        columns = {name: self.dataset.column(name) for name in names}
+        return {name: column for name, column in columns.items() if bool(column.names) == categories}
+
+
+def chunks(indices: NDArray[np.int64], size: int = 1024) -> list[NDArray[np.int64]]:
+    """Split indices into pieces of at most `size`."""
+    return [indices[start : start + size] for start in range(0, len(indices), size)]
+
+
+def torch_cat(parts: Sequence[Tensor]) -> Tensor:
+    """Join parts along the first dimension."""
+    import torch
+
+    return torch.cat(list(parts))
+
+
+HEADER = ("measure", "of", "value", "unit", "better", "n", "note")
+
+
+def to_table(measured: Sequence[tuple[str, Sequence[Measurement]]], title: str = "measurements") -> Table:
+    """Return a table with a row for each number: first the models', then the baselines of the same measure.
+
+    A baseline that is the same for several models is told once; where it differs, it names the model it belongs to.
+
+    Args:
+        measured: (name of a model, its measurements), the models in the order to show.
+        title: of the table.
+    """
+    names = list(dict.fromkeys(measurement.name for _, found in measured for measurement in found))
+    rows: list[tuple[Cell, ...]] = []
+    for name in names:
+        here = [(model, one) for model, found in measured for one in found if one.name == name]
+        rows += [(name, model, one.value, one.unit, _better(one), one.n, one.note) for model, one in here]
+        rows += _baselines(name, here)
+    return Table(HEADER, tuple(rows), title)
+
+
+def _better(one: Measurement) -> str:
+    return "" if one.better == "none" else one.better
+
+
+def _baselines(name: str, here: Sequence[tuple[str, Measurement]]) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for baseline in dict.fromkeys(key for _, one in here for key in one.baselines):
+        holders = [(model, one) for model, one in here if baseline in one.baselines]
+        same = len({one.baselines[baseline] for _, one in holders}) == 1
+        for model, one in holders[:1] if same else holders:
+            label = f"({baseline})" if same else f"({baseline}, for {model})"
+            rows.append((name, label, one.baselines[baseline], one.unit, _better(one), one.n, ""))
+    return rows
