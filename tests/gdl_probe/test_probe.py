@@ -1,0 +1,93 @@
+"""The probe learns columns of categories and tells its accuracy beside the majority's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gdl_probe
+from gdl_core.data.dataset import Dataset
+from gdl_core.errors import DataError, UnknownNameError
+from gdl_core.noise import Noise
+from gdl_core.specs import load_target
+from gdl_core.training.build import build_model
+from gdl_core.training.config import TrainingConfig
+from gdl_core.training.loop import train
+from gdl_core.values import Column
+from gdl_probe.config import ProbeConfig
+from gdl_probe.probe import Probe
+
+
+def _lights(n: int = 240, side: int = 10) -> Dataset:
+    """Noisy pictures whose left half is lit or not and whose colour is one of three, mostly the first."""
+    rng = np.random.default_rng(0)
+    left = rng.integers(0, 2, n)
+    colour = rng.choice(3, n, p=[0.6, 0.2, 0.2])
+    data = rng.integers(0, 60, (n, 3, side, side))
+    data[:, :, :, : side // 2] += (left * 90)[:, None, None, None]
+    data[np.arange(n), colour] += 90
+    columns = {
+        "left.lit": Column(left.astype(np.int64), ("no", "yes")),
+        "colour": Column(colour.astype(np.int64), ("red", "green", "blue")),
+        "brightness": Column(rng.random(n)),
+    }
+    return Dataset("lights", data.astype(np.uint8), columns, np.arange(60), "1")
+
+
+def _fit(dataset: Dataset, folder: Path, **config: object) -> tuple[Probe, dict[str, float]]:
+    settings = Probe.fit_config(ProbeConfig.model_validate({"width": 8, **config}), dataset)
+    model = build_model(Probe, settings, dataset.shape, Noise(0))
+    trained = train(model, dataset, TrainingConfig(duration="20 epochs", batch=30), folder, Noise(1))
+    return model, dict(zip(trained.history.header, trained.history.rows[-1], strict=True))  # type: ignore[arg-type]
+
+
+def test_several_columns_are_learned_at_once(tmp_path: Path) -> None:
+    dataset = _lights()
+    model, last = _fit(dataset, tmp_path)
+    assert model.config.columns == ("left.lit", "colour")
+    assert last["held_out_accuracy_left.lit"] > 0.9
+    assert last["held_out_accuracy_colour"] > 0.8
+    assert last["held_out_accuracy"] > last["held_out_majority"] + 0.2
+    majority = [np.mean(dataset.columns[name].values[dataset.held_out] == code) for name, code in _commonest(model)]
+    assert last["held_out_majority"] == pytest.approx(np.mean(majority))
+    with torch.no_grad():
+        told = model.classify(dataset.tensor(dataset.held_out))
+    assert {name: tuple(value.shape) for name, value in told.items()} == {"left.lit": (60, 2), "colour": (60, 3)}
+    assert all(torch.allclose(value.sum(1), torch.ones(60)) for value in told.values())
+
+
+def _commonest(model: Probe) -> list[tuple[str, int]]:
+    return [(name, target.commonest) for name, target in model.config.targets.items()]
+
+
+def test_a_chosen_column_and_tiny_or_flat_samples(tmp_path: Path) -> None:
+    model, last = _fit(_lights(side=4), tmp_path, columns=("colour",))
+    assert list(model.config.targets) == ["colour"]
+    assert "accuracy_colour" not in last
+    assert last["held_out_accuracy"] > 0.8
+
+
+def test_what_cannot_be_classified_is_refused() -> None:
+    dataset = _lights()
+    with pytest.raises(UnknownNameError, match="did you mean 'colour'"):
+        Probe.fit_config(ProbeConfig(columns=("color",)), dataset)
+    with pytest.raises(DataError, match="holds numbers"):
+        Probe.fit_config(ProbeConfig(columns=("brightness",)), dataset)
+    with pytest.raises(DataError, match="nothing for a probe to learn"):
+        Probe.fit_config(ProbeConfig(), Dataset("bare", dataset.data, {}, dataset.held_out, "2"))
+    with pytest.raises(DataError, match="does not know its categories"):
+        Probe(ProbeConfig(), (3, 10, 10))
+
+
+def test_the_config_survives_being_written(tmp_path: Path) -> None:
+    config = Probe.fit_config(ProbeConfig(), _lights())
+    assert ProbeConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_the_hook_tells_the_truth() -> None:
+    (spec,) = gdl_probe.gdl_models()
+    assert load_target(spec.target).roles() == set(spec.roles)
+    assert load_target(spec.config) is ProbeConfig
