@@ -57,7 +57,7 @@ def settings_of(model: type[BaseModel]) -> list[Setting]:
         rows.append(
             Setting(
                 key_of(name, field),
-                type_words(field.annotation),
+                type_words(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation),
                 range_words(field),
                 default,
                 field.is_required(),
@@ -91,8 +91,8 @@ def type_words(annotation: Any) -> str:
     if origin is Annotated:
         for mark in arguments[1:]:
             if isinstance(mark, Accepts):
-                words = "$step that gives " + " or ".join(f"a {kind}" for kind in mark.kinds)
-                return words + (", or a file" if mark.files else "")
+                kinds = " or ".join(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in mark.kinds)
+                return f"$step that gives {kinds}" + (", or a file" if mark.files else "")
         return type_words(arguments[0])
     if origin is Literal:
         return " or ".join(f"'{option}'" if isinstance(option, str) else written(option) for option in arguments)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
-from gdl_core.errors import GdlError, did_you_mean
+from gdl_core.errors import GdlError, RecipeError, did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run:run", "Run a recipe; what is complete is left alone."),
@@ -112,6 +111,9 @@ def run(arguments: list[str]) -> int:
     try:
         result: Any = cli.main(arguments, prog_name="gdl", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except RecipeError as error:
+        _tell("\n".join(map(str, error.faults)), debug, name="")
+        return error.exit_code
     except GdlError as error:
         _tell(str(error), debug)
         return error.exit_code
@@ -129,28 +131,21 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        from gdl_core.registry import get_registry
+
         first = (str(error).strip().splitlines() or [""])[0]
-        _tell(f"{type(error).__name__}: {first}; this is a bug in {_culprit(error)}; --debug shows where", debug)
+        plugin = get_registry().blame(error)
+        where = f"plugin '{plugin}'" if plugin else "gdl"
+        _tell(f"{type(error).__name__}: {first}; this is a bug in {where}; --debug shows more", debug)
         return 1
 
 
-def _tell(message: str, debug: bool) -> None:
+def _tell(message: str, debug: bool, name: str = "gdl: ") -> None:
     if debug:
+        import traceback
+
         traceback.print_exc()
-    click.echo(f"gdl: {message}", err=True)
-
-
-def _culprit(error: BaseException) -> str:
-    """Return whose code raised: the innermost frame that belongs to a plugin, or gdl."""
-    from gdl_core.registry import get_registry
-
-    packages = {spec.target.partition(".")[0].partition(":")[0]: spec.plugin for spec in get_registry().models}
-    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for module in reversed(frames):
-        plugin = packages.get(module.partition(".")[0])
-        if plugin and not module.startswith("gdl_core"):
-            return f"plugin '{plugin}'"
-    return "gdl"
+    click.echo(f"{name}{message}", err=True)
 
 
 if __name__ == "__main__":

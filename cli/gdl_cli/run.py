@@ -71,8 +71,6 @@ def run(
     always right.
     """
     registry = get_registry()
-    if device:
-        overrides = (*overrides, f"device={device}")
     checked = check_named(recipe, registry, overrides)
     folder = out or Path("runs") / checked.name
     if dry_run:
@@ -80,7 +78,16 @@ def run(
         return
     stop = Stop()
     with stop.listening(), _display(as_json) as display:
-        run_recipe(checked, folder, registry, only=only, force=force, observer=display, cancelled=stop)
+        run_recipe(
+            checked,
+            folder,
+            registry,
+            device=device or "",
+            only=only,
+            force=force,
+            observer=display,
+            cancelled=stop,
+        )
 
 
 def _display(as_json: bool) -> Display:

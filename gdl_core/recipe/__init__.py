@@ -9,7 +9,8 @@ May import everything in gdl_core; steps never import this room. Checking import
 from __future__ import annotations
 
 from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
-from gdl_core.recipe.execute import Action, RunResult, plan_run, run_recipe
+from gdl_core.recipe.choose import Action, plan_run
+from gdl_core.recipe.execute import RunResult, run_recipe
 from gdl_core.recipe.observers import Observer
 from gdl_core.recipe.plan import PlannedStep, make_plan
 

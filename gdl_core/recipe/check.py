@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -216,26 +217,35 @@ class _Checker:
             self.fault(str(error), nodes.do.mark)
             return None
         data = fill(raw, self.promises)
+        context = {"base": self.base}
         try:
-            arguments: BaseModel = model.model_validate(data, context={"base": self.base})
+            arguments: BaseModel = model.model_validate(data, context=context)
         except ValidationError as error:
-            for path, message in explain(error, model, data, owner):
-                if path and path[-1] in STEP_KEYS:
-                    continue
-                self._fault_at(nodes, path, message)
+            found = explain(error, model, data, owner)
+            for path, message in found:
+                if not path or path[-1] not in STEP_KEYS:
+                    self._fault_at(nodes, path, message)
+            wrong = {path[0] for path, _ in found if path}
+            with suppress(ValidationError):  # the rest may have more to say
+                rest = {key: value for key, value in data.items() if key not in wrong}
+                self._own_faults(nodes, spec, model.model_validate(rest, context=context))
             return None
         except Exception as error:
             self.fault(self._bug(spec, error), nodes.do.mark)
             return None
-        if isinstance(arguments, StepArguments):
-            try:
-                for path, message in arguments.faults(self.registry):
-                    self._fault_at(nodes, tuple(path), message)
-            except GdlError as error:
-                self.fault(str(error), nodes.do.mark)
-            except Exception as error:
-                self.fault(self._bug(spec, error), nodes.do.mark)
+        self._own_faults(nodes, spec, arguments)
         return arguments
+
+    def _own_faults(self, nodes: StepNodes, spec: StepSpec | DatasetSpec, arguments: BaseModel) -> None:
+        if not isinstance(arguments, StepArguments):
+            return
+        try:
+            for path, message in arguments.faults(self.registry):
+                self._fault_at(nodes, tuple(path), message)
+        except GdlError as error:
+            self.fault(str(error), nodes.do.mark)
+        except Exception as error:
+            self.fault(self._bug(spec, error), nodes.do.mark)
 
     def _bug(self, spec: StepSpec | DatasetSpec, error: Exception) -> str:
         return f"plugin '{spec.plugin}' is broken: checking '{spec.name}' raised {type(error).__name__}: {error}"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from gdl_core import media
-from gdl_core.errors import CancelledError, GdlError, InputError, PluginError, StorageError, did_you_mean
+from gdl_core.errors import CancelledError, InputError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
 from gdl_core.noise import Noise
 from gdl_core.recipe.check import CheckedStep, Recipe
+from gdl_core.recipe.choose import known, uncached, with_dependents, with_inputs
+from gdl_core.recipe.failures import told
 from gdl_core.recipe.lock import RunFolder
 from gdl_core.recipe.observers import Observer, Observers, PluginObserver
 from gdl_core.recipe.plan import PlannedStep, make_plan
@@ -71,7 +71,9 @@ def run_recipe(
         CancelledError: stopped; the same call goes on. InputError, GdlError: what a step could not do.
     """
     folder = folder.absolute()
-    only, force = _known(recipe, only), _known(recipe, force)
+    only, force = known(recipe, only), known(recipe, force)
+    device = device or recipe.device
+    _check_device(device)
     run_folder = RunFolder.open(folder)
     with run_folder.held():
         run_folder = RunFolder.open(folder)
@@ -79,67 +81,15 @@ def run_recipe(
         plan = make_plan(recipe, registry, hashes)
         run_folder.keep_hashes(hashes)
         observers = Observers(*filter(None, (observer, PluginObserver(registry, folder))))
-        run = _Run(recipe, plan, run_folder, registry, observers, device or recipe.device, cancelled)
-        return run.all(_with_inputs(recipe, only), _with_dependents(recipe, force))
+        run = _Run(recipe, plan, run_folder, registry, observers, device, cancelled)
+        return run.all(with_inputs(recipe, only), with_dependents(recipe, force))
 
 
-@dataclass(frozen=True)
-class Action:
-    """What a run would do with a step."""
+def _check_device(device: str) -> None:
+    if device not in ("auto", "cpu"):
+        from gdl_core.training.build import choose_device
 
-    planned: PlannedStep
-    action: Literal["unchanged", "continue", "run"]
-
-
-def plan_run(
-    recipe: Recipe, folder: Path, registry: Registry, *, only: Iterable[str] = (), force: Iterable[str] = ()
-) -> list[Action]:
-    """Return what `run_recipe` would do, without doing or writing anything."""
-    only, force = _known(recipe, only), _known(recipe, force)
-    run_folder = RunFolder.open(folder.absolute())
-    again = _with_dependents(recipe, force) | _uncached(recipe)
-    actions = []
-    for planned in make_plan(recipe, registry, run_folder.file_hashes(recipe.base)):
-        step = planned.step
-        if step.name not in _with_inputs(recipe, only):
-            continue
-        if step.name not in again and run_folder.is_complete(step.name, planned.key, step.save):
-            actions.append(Action(planned, "unchanged"))
-        elif run_folder.begun(step.name) == planned.key and step.name not in _with_dependents(recipe, force):
-            actions.append(Action(planned, "continue"))
-        else:
-            actions.append(Action(planned, "run"))
-    return actions
-
-
-def _known(recipe: Recipe, wanted: Iterable[str]) -> tuple[str, ...]:
-    names = [step.name for step in recipe.steps]
-    for name in (wanted := tuple(wanted)):
-        if name not in names:
-            raise InputError(
-                f"the recipe has no step '{name}'{did_you_mean(name, names) or '; it has: ' + ', '.join(names)}"
-            )
-    return wanted
-
-
-def _uncached(recipe: Recipe) -> set[str]:
-    return _with_dependents(recipe, [step.name for step in recipe.steps if not step.cache])
-
-
-def _with_inputs(recipe: Recipe, names: Iterable[str]) -> set[str]:
-    wanted = set(names) or {step.name for step in recipe.steps}
-    for step in reversed(recipe.steps):
-        if step.name in wanted:
-            wanted.update(step.inputs)
-    return wanted
-
-
-def _with_dependents(recipe: Recipe, names: Iterable[str]) -> set[str]:
-    found = set(names)
-    for step in recipe.steps:
-        if found.intersection(step.inputs):
-            found.add(step.name)
-    return found
+        choose_device(device)
 
 
 @dataclass
@@ -157,7 +107,7 @@ class _Run:
     def all(self, wanted: set[str], fresh: set[str]) -> RunResult:
         path = self.folder.path
         planned = [entry for entry in self.plan if entry.step.name in wanted]
-        uncached = _uncached(self.recipe)
+        every_time = uncached(self.recipe)
         write_bytes(path / "recipe.yaml", self.recipe.text.encode())
         self.observers.run_start(path, self.recipe.title, [entry.step.name for entry in planned])
         error: BaseException | None = None
@@ -167,7 +117,7 @@ class _Run:
                 name = entry.step.name
                 if name in fresh:
                     self.folder.forget(name)
-                done = name not in uncached and self.folder.is_complete(name, entry.key, entry.step.save)
+                done = name not in every_time and self.folder.is_complete(name, entry.key, entry.step.save)
                 if done:
                     self._unchanged(entry)
                 else:
@@ -178,7 +128,7 @@ class _Run:
             error = problem
             raise
         finally:
-            write_report(path, self.recipe.title, self.recipe.seed, machine(self.device), self.reports)
+            write_report(path, self.recipe.title, self.recipe.seed, machine(self.device, path), self.reports)
             self.observers.run_end(path, error)
         return RunResult(path, self.reports)
 
@@ -220,7 +170,7 @@ class _Run:
                 self.folder.complete(step.name, entry.key, files)
         except BaseException as problem:
             report.status = "stopped" if isinstance(problem, CancelledError | KeyboardInterrupt) else "failed"
-            error = self._told(problem, step)
+            error = told(problem, step, self.folder.path, self.registry)
             if error is problem:
                 raise
             raise error from problem
@@ -298,36 +248,6 @@ class _Run:
         if not (target.parent.resolve() / target.name).is_relative_to(root):
             raise InputError(f"'{save}' leads out of the run folder through a link; remove the link")
         return media.write(value, target, make_record(self.recipe, entry, self.registry), self.registry)
-
-    def _told(self, problem: BaseException, step: CheckedStep) -> BaseException:
-        """Return a failure as one line that names the step; what is nobody's input is a bug of the step's plugin."""
-        if isinstance(problem, GdlError):
-            if not getattr(problem, "told", False):
-                problem.args = (f"step '{step.name}': {problem}", *problem.args[1:])
-                problem.told = True  # type: ignore[attr-defined]
-            return problem
-        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            return _mark(StorageError(f"step '{step.name}': {problem.strerror}; make room and run again"))
-        if not isinstance(problem, Exception):
-            return problem
-        log = self.folder.path / "error.log"
-        write_bytes(log, "".join(traceback.format_exception(problem)).encode("utf-8", "replace"))
-        first = (str(problem).strip().splitlines() or [""])[0][:200]
-        return _mark(
-            StepBugError(
-                f"step '{step.name}': {type(problem).__name__}: {first}; this is a bug in plugin '{step.spec.plugin}' "
-                f"({step.spec.full_name}), and the traceback is in {log.name} of the run folder"
-            )
-        )
-
-
-class StepBugError(GdlError):
-    """A step raised what no user can mend; the traceback is in `error.log`."""
-
-
-def _mark(error: GdlError) -> GdlError:
-    error.told = True  # type: ignore[attr-defined]
-    return error
 
 
 @dataclass

@@ -15,6 +15,7 @@ from gdl_core.values import Cell, Table
 
 _PICTURES = (".png", ".gif", ".webp", ".jpg", ".jpeg", ".svg")
 _MOST_ROWS = 60
+_MOST_LINKS = 12
 
 
 @dataclass
@@ -52,11 +53,15 @@ def table_facts(value: Any) -> dict[str, Any] | None:
     return {"title": table.title, "header": list(table.header), "rows": [list(row) for row in table.rows]}
 
 
-def machine(device: str) -> dict[str, Any]:
-    """Return the device that `auto` means here, and the number of threads, as far as torch was used."""
+def machine(device: str, folder: Path) -> dict[str, Any]:
+    """Return the device that `auto` means here and the number of threads; what the last report said if torch rested."""
     torch = sys.modules.get("torch")
     if torch is None:
-        return {"device": device, "threads": None}
+        try:
+            before = json.loads((folder / "report.json").read_bytes())
+            return {"device": str(before["device"]), "threads": before["threads"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {"device": device, "threads": None}
     name = device
     if device == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -82,7 +87,7 @@ def _markdown(title: str, seed: int, where: Mapping[str, Any], steps: Sequence[S
             lines += ["", f"## {step.name}", ""]
             lines += [f"- {note}" for note in step.notes]
             lines += [""] if step.notes else []
-            lines += [_link(output, step.name) for output in step.outputs]
+            lines += _links(step)
             if step.table and _shows(step):
                 lines += ["", *_table(step.table)]
     return "\n".join(lines) + "\n"
@@ -91,6 +96,12 @@ def _markdown(title: str, seed: int, where: Mapping[str, Any], steps: Sequence[S
 def _shows(step: StepReport) -> bool:
     """A figure's numbers can be thousands; only tables a person would read are shown."""
     return step.table is not None and 0 < len(step.table["rows"]) <= _MOST_ROWS
+
+
+def _links(step: StepReport) -> list[str]:
+    shown = [output for output in step.outputs if not output.endswith(".gdl.json")]
+    more = f"and {len(shown) - _MOST_LINKS} more\n"
+    return [_link(output, step.name) for output in shown[:_MOST_LINKS]] + [more] * (len(shown) > _MOST_LINKS)
 
 
 def _link(output: str, name: str) -> str:

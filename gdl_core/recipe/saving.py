@@ -41,7 +41,7 @@ class SavePlan:
         try:
             spec = can_write(kind, PurePosixPath(path).name, self.registry)
         except GdlError as error:
-            return f"'{path}': {error}"
+            return str(error)
         pip = self.registry.lacking(spec)
         return f"'{path}' needs the extra '{spec.extra}': {pip}" if pip else ""
 

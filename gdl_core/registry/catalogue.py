@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Literal, TypeVar, overload
@@ -136,10 +137,10 @@ class Registry:
         try:
             return load_target(getattr(spec, field))
         except GdlError as error:
-            raise PluginError(f"plugin '{spec.plugin}' is broken: {field} of '{spec.name}': {error}") from error
+            raise PluginError(f"plugin '{spec.plugin}' is broken ('{spec.name}'): {error}") from error
         except Exception as error:
             raise PluginError(
-                f"plugin '{spec.plugin}' is broken: {field} of '{spec.name}': {one_line(error)}"
+                f"plugin '{spec.plugin}' is broken ('{spec.name}'): {getattr(spec, field)}: {one_line(error)}"
             ) from error
 
     def lacking(self, spec: DatasetSpec | FormatSpec) -> str:
@@ -148,6 +149,15 @@ class Registry:
             return ""
         package = next((info.package for info in self.plugins if info.name == spec.plugin and info.ok), "")
         return f"pip install '{package}[{spec.extra}]'" if lacking_packages(package, spec.extra) else ""
+
+    def blame(self, error: BaseException) -> str:
+        """Return the plugin whose code raised, the innermost outside the core; empty if there is none."""
+        coded: tuple[ModelSpec | StepSpec | DatasetSpec | MeasureSpec, ...]
+        coded = (*self.models, *self.steps, *self.datasets, *self.measures)
+        owners = {spec.target.partition(":")[0].partition(".")[0]: spec.plugin for spec in coded}
+        modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        roots = [module.partition(".")[0] for module in modules]
+        return next((owners[root] for root in reversed(roots) if root in owners and root != "gdl_core"), "")
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observer's hook in each plugin; what one raises is logged with its name, and the others go on."""

@@ -32,8 +32,12 @@ class Promise:
     roles: frozenset[str] = frozenset()
 
 
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 class Accepts:
-    """Annotation of an argument that takes the result of an earlier step: `Annotated[TrainedModel, Accepts("model", …)]`.
+    """Annotation of an argument that takes an earlier result: `Annotated[TrainedModel, Accepts("model", …)]`.
 
     Args:
         kinds: the kinds of value that will do.
@@ -52,7 +56,9 @@ class Accepts:
             return value
         if isinstance(value, str):
             if not self.files:
-                raise PydanticCustomError("reference", "should name an earlier step, like $name, that gives {kinds}", self._words())
+                raise PydanticCustomError(
+                    "reference", "should name an earlier step, like $name, that gives {kinds}", self._words()
+                )
             path = Path(value).expanduser()
             path = path if path.is_absolute() or base is None else base / path
             if not path.is_file():
@@ -60,7 +66,7 @@ class Accepts:
             return path
         kind = getattr(value, "kind", None)
         if kind not in self.kinds:
-            got = f"a {kind}" if kind else f"{value!r:.40}"
+            got = _a(kind) if kind else f"{value!r:.40}"
             raise PydanticCustomError("reference", "needs {kinds}, but was given {got}", {**self._words(), "got": got})
         if kind == "model":
             roles = value.roles if isinstance(value, Promise) else value.model.roles()
@@ -72,13 +78,15 @@ class Accepts:
                     {
                         "wanted": " and ".join(_DOES[role] for role in self.roles),
                         "filled": " and ".join(sorted(_DOES[role] for role in roles)) or "does nothing",
-                        "lacking": " or ".join(_DOES[role].removesuffix("s").replace("classifie", "classify") for role in lacking),
+                        "lacking": " or ".join(
+                            _DOES[role].removesuffix("s").replace("classifie", "classify") for role in lacking
+                        ),
                     },
                 )
         return value
 
     def _words(self) -> dict[str, str]:
-        return {"kinds": " or ".join(f"a {kind}" for kind in self.kinds)}
+        return {"kinds": " or ".join(_a(kind) for kind in self.kinds)}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def read(value: Any, info: core_schema.ValidationInfo) -> Any:

@@ -1,0 +1,94 @@
+"""`gdl show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gdl_core import media
+from gdl_core.errors import GdlError, InputError, MediaError
+from gdl_core.registry import Registry, get_registry
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def show(file: Path, as_json: bool) -> None:
+    """Show the record inside FILE: what made it, from which recipe and seed. Of a model, also what it is."""
+    if not file.is_file():
+        raise InputError(f"no such file: {file}")
+    registry = get_registry()
+    if file.suffix.lower() == ".gdl":
+        _show_model(file, registry, as_json)
+        return
+    record = media.read_record(file, registry)
+    if record is None:
+        raise InputError(f"{file} carries no record; gdl writes one into everything that it makes")
+    if as_json:
+        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        return
+    _show_record(record)
+    try:
+        same = media.verify(file, registry)
+    except MediaError:
+        same = None
+    if same is not None:
+        click.echo(f"content: {'as written' if same else 'changed since it was written'}")
+
+
+def _show_model(file: Path, registry: Registry, as_json: bool) -> None:
+    from gdl_core.model_file import read_header
+
+    header = read_header(file)
+    if as_json:
+        click.echo(json.dumps(header, indent=1, ensure_ascii=False))
+        return
+    parameters = sum(_count(tensor["shape"]) for tensor in header["tensors"].values())
+    try:
+        roles = ", ".join(registry.find("model", header["model"]).roles)
+    except GdlError as error:
+        roles = f"not known here: {error}"
+    training, data = header["training"], header["data"]
+    facts = {
+        "model": f"{header['model']} ({header['package']} {header['version']})",
+        "roles": roles,
+        "numbers": f"{parameters:,}",
+        "samples": "x".join(str(side) for side in header["data_shape"]),
+        "data": data.get("name", "") and f"{data['name']}, {data.get('samples', '?')} samples",
+        "columns": ", ".join(data.get("columns", {})),
+        "settings": _pairs(header["config"]),
+        "training": _pairs(training),
+        "fingerprint": header["fingerprint"],
+    }
+    for key, value in facts.items():
+        if value:
+            click.echo(f"{key}: {value}")
+    if header["record"]:
+        click.echo()
+        _show_record(header["record"])
+
+
+def _count(shape: list[int]) -> int:
+    total = 1
+    for side in shape:
+        total *= side
+    return total
+
+
+def _pairs(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in facts.items() if not isinstance(value, dict | list))
+
+
+def _show_record(record: dict[str, Any]) -> None:
+    for key, value in record.items():
+        if key == "versions" and isinstance(value, dict):
+            click.echo(f"versions: {_pairs(value)}")
+        elif key != "recipe":
+            click.echo(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+    if isinstance(record.get("recipe"), str):
+        click.echo("recipe:\n")
+        click.echo("\n".join(f"    {line}" for line in record["recipe"].splitlines()))
+        click.echo()

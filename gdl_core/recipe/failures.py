@@ -1,0 +1,39 @@
+"""How the failure of a step is told: one line that names the step, and whose fault it is."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from pathlib import Path
+
+from gdl_core.errors import GdlError, StorageError
+from gdl_core.media.atomic import write_bytes
+from gdl_core.recipe.check import CheckedStep
+from gdl_core.registry import Registry
+
+_NO_ROOM = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+class StepBugError(GdlError):
+    """A step raised what no user can mend; the traceback is in `error.log`."""
+
+
+def told(problem: BaseException, step: CheckedStep, folder: Path, registry: Registry) -> BaseException:
+    """Return a failure as one line that names the step; what is nobody's input is a bug, and its plugin is named."""
+    if isinstance(problem, GdlError):
+        problem.args = (f"step '{step.name}': {problem}", *problem.args[1:])
+        return problem
+    if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
+        return StorageError(f"step '{step.name}': {problem.strerror}; make room and run again")
+    if isinstance(problem, MemoryError):
+        return GdlError(f"step '{step.name}': out of memory; try smaller pictures, a smaller batch or fewer frames")
+    if not isinstance(problem, Exception):
+        return problem
+    log = folder / "error.log"
+    write_bytes(log, "".join(traceback.format_exception(problem)).encode("utf-8", "replace"))
+    first = (str(problem).strip().splitlines() or [""])[0][:200]
+    plugin = registry.blame(problem) or step.spec.plugin
+    return StepBugError(
+        f"step '{step.name}': {type(problem).__name__}: {first}; this is a bug in plugin '{plugin}', "
+        f"and the traceback is in {log.name} of the run folder"
+    )
