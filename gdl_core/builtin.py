@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gdl_core.hooks import hookimpl
+from gdl_core.measures import MEASURES
 from gdl_core.specs import FormatSpec, Kind, MeasureSpec, StepSpec
 
 _STEPS: tuple[tuple[str, Kind, str], ...] = (
@@ -39,6 +40,12 @@ def gdl_steps() -> Iterable[StepSpec]:
     for name, gives, summary in _STEPS:
         home = f"gdl_core.steps.{name}"
         yield StepSpec(name, summary, target=f"{home}:run", arguments=f"{home}:Arguments", gives=gives)
+
+
+@hookimpl
+def gdl_measures() -> Iterable[MeasureSpec]:
+    """Return the built-in measures."""
+    return MEASURES
 
 
 @hookimpl

@@ -24,7 +24,8 @@ LEARNING = MODELS | {"latent", "training", "data", "measures", "media"}
 RECIPES = LEARNING | {"explain", "registry", "model_file", "session", "steps"}
 
 MAY_IMPORT = {
-    **dict.fromkeys(PLAIN | {"builtin"}, PLAIN),
+    **dict.fromkeys(PLAIN, PLAIN),
+    "builtin": PLAIN | {"measures"},
     "noise": PLAIN | {"kernels"},
     "kernels": {"errors"},
     "contracts": MODELS,

@@ -95,7 +95,7 @@ def write_npz(value: Value, path: Path, record: Record | None) -> list[Path]:
     arrays, header = pack(value, record)
     arrays["gdl"] = np.frombuffer(to_text(header).encode(), dtype=np.uint8)
     buffer = BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes allow_pickle for one of them
     write_bytes(path, buffer.getvalue())
     return [path]
 

@@ -16,7 +16,7 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, in the folder of `path` and with its suffix; rename it when the block ends well.
+    """Give a temporary path to write to, in the folder of `path` and with its suffix; rename it in the end.
 
     Raises:
         StorageError: the disk is full, or the folder may not be written.
@@ -31,7 +31,8 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.errno in _FULL:
-            raise StorageError(f"no space left to write {path.name}; make room in {path.parent} and run again") from error
+            told = f"no space left to write {path.name}; make room in {path.parent} and run again"
+            raise StorageError(told) from error
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):

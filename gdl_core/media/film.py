@@ -17,8 +17,8 @@ Pixels = NDArray[np.uint8]
 
 def film_factor(film: Frames) -> int:
     """Return the whole number by which frames are enlarged."""
-    _, height, width, _ = film.pixels.shape
-    return max(1, SIDE // max(height, width))
+    longest: int = max(film.pixels.shape[1], film.pixels.shape[2])
+    return max(1, SIDE // longest)
 
 
 def big_frames(film: Frames) -> Pixels:
@@ -36,8 +36,8 @@ def big_frames(film: Frames) -> Pixels:
     parts = len(film.rows)
     time, height, width, channels = film.pixels.shape
     cells = film.pixels.reshape(time, parts, height // parts, width, channels)
-    factor = max(1, SIDE // max(height, width))
-    return np.stack([draw([Grid(enlarge(frame, factor), columns=1, rows=film.rows)]) for frame in cells])
+    cells = enlarge(cells, film_factor(film))
+    return np.stack([draw([Grid(frame, columns=1, rows=film.rows)]) for frame in cells])
 
 
 def durations(count: int, fps: float, unit: int, least: int = 1) -> list[int]:

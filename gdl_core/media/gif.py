@@ -1,4 +1,4 @@
-"""GIF: every program shows it, with 256 colours a frame and times in hundredths of a second. The record is the comment."""
+"""GIF: every program shows it, in 256 colours, with times in hundredths of a second. The record is the comment."""
 
 from __future__ import annotations
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from gdl_core.media.sheet import font, enlarge, flatten
+from gdl_core.media.lettering import write
+from gdl_core.media.sheet import enlarge, flatten
 
 SIDE = 448
 _GAP = 12
 _SMOOTH = 3  # lines are drawn this much larger and made smaller again, because Pillow does not smooth them
 
 Pixels = NDArray[np.uint8]
-Places = NDArray[np.floating[np.generic]] | NDArray[np.float32]
+Places = NDArray[np.floating[Any]]
 
 
 def beside(
@@ -45,7 +48,7 @@ def beside(
     film[:, (tall - side) // 2 : (tall - side) // 2 + side, width + _GAP :] = plane
     dot, reach = _dot(max(5, side // 50))
     for frame, (x, y) in zip(film, where, strict=True):
-        left, up = int(round(x)) + width + _GAP - reach, int(round(y)) + (tall - side) // 2 - reach
+        left, up = round(x) + width + _GAP - reach, round(y) + (tall - side) // 2 - reach
         patch = frame[up : up + 2 * reach + 1, left : left + 2 * reach + 1]
         alpha = dot[..., 3:].astype(np.uint16)
         patch[:] = (dot[..., :3] * alpha + patch * (255 - alpha) + 127) // 255
@@ -80,9 +83,9 @@ def _plane(
     track = [tuple(point) for point in where * _SMOOTH]
     pen.line(track + track[:1] * loop, fill=(120, 120, 120), width=_SMOOTH * 2, joint="curve")
     plane = canvas.resize((side, side), Image.Resampling.BOX)
-    pen, small = ImageDraw.Draw(plane), font(max(12, side // 30))
-    pen.text((side - 6, side / 2 - 3), names[0], fill=(110, 110, 110), font=small, anchor="rd")
-    pen.text((side / 2 + 6, 5), names[1], fill=(110, 110, 110), font=small, anchor="la")
+    pen, size = ImageDraw.Draw(plane), max(12, side // 30)
+    write(pen, (side - 6, side / 2 - 3), names[0], size, (110, 110, 110), "rd")
+    write(pen, (side / 2 + 6, 5), names[1], size, (110, 110, 110), "la")
     return np.asarray(plane), where
 
 

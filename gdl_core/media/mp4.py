@@ -34,7 +34,9 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
     comment = to_text(record) if record is not None else ""
     inside = 0 < len(comment) <= _LONGEST_COMMENT
     options = ["-threads", "1", "-crf", "16", "-preset", "medium", "-movflags", "+faststart", "-fflags", "+bitexact"]
-    options += ["-flags:v", "+bitexact", "-map_metadata", "-1"] + (["-metadata", f"comment={comment}"] if inside else [])
+    options += ["-flags:v", "+bitexact", "-map_metadata", "-1"]
+    if inside:
+        options += ["-metadata", f"comment={comment}"]
     height, width = frames.shape[1:3]
     with replacing(path) as temporary:
         writer = write_frames(

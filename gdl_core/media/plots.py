@@ -5,9 +5,8 @@ Nothing here touches pyplot or the user's matplotlib settings, so that charts ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +82,8 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_STYLE}):
+    settings: Any = {**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_STYLE}
+    with mpl.rc_context(settings):
         figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
@@ -96,7 +96,7 @@ def _pixels(figure: Figure) -> Pixels:
 
 
 def palette(n: int) -> list[Any]:
-    """Return n colours that people who see colours differently can tell apart: tab10 up to ten, then evenly of turbo."""
+    """Return n colours that people who see colours differently can tell apart: tab10 up to ten, tab20 up to twenty."""
     require_extra("drawing a chart", "plots")
     import matplotlib as mpl
 
@@ -147,7 +147,7 @@ def scatter_panels(clouds: Sequence[Cloud], across: int, title: str, colour: str
         low, high = _range(clouds)
         for axes, cloud in zip(panels, clouds, strict=True):
             size = float(np.clip(9000 / max(1, len(cloud.points)), 1.5, 22))
-            style = {"s": size, "linewidths": 0, "alpha": 0.75, "rasterized": True}
+            style: Any = {"s": size, "linewidths": 0, "alpha": 0.75, "rasterized": True}
             x, y = cloud.points[:, 0], cloud.points[:, 1]
             if names:
                 colours = np.array(palette(len(names)))[:, :3]
@@ -158,9 +158,9 @@ def scatter_panels(clouds: Sequence[Cloud], across: int, title: str, colour: str
         if names:
             _legend(figure, panels, names, colour)
         elif shown is not None:
-            bar = figure.colorbar(shown, ax=panels, shrink=0.75, aspect=28, pad=0.02)
+            bar: Any = figure.colorbar(shown, ax=panels, shrink=0.75, aspect=28, pad=0.02)
             bar.set_label(colour)
-            bar.outline.set_visible(False)  # type: ignore[operator]
+            bar.outline.set_visible(False)
             bar.solids.set_alpha(1)
         figure.suptitle(title, fontsize=13)
         return _pixels(figure)

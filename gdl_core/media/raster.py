@@ -29,7 +29,7 @@ def to_image(pixels: Pixels) -> Image.Image:
 
 
 def to_pixels(image: Image.Image) -> Pixels:
-    """Turn a Pillow picture of any mode into uint8 (height, width, 1, 3 or 4 channels); 16-bit grey keeps its high byte."""
+    """Turn a Pillow picture of any mode into uint8 (height, width, 1, 3 or 4 channels); of 16 bits the high 8 stay."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.float64)
         top = 65535.0 if values.size and values.max() > 255 else 255.0
@@ -41,8 +41,8 @@ def to_pixels(image: Image.Image) -> Pixels:
         mode = "L"
     else:
         mode = "RGB"
-    array = np.asarray(image.convert(mode))
-    return array[..., None] if array.ndim == 2 else array
+    array: Pixels = np.asarray(image.convert(mode))
+    return np.atleast_3d(array)
 
 
 def still(value: Any) -> Pixels:
@@ -59,7 +59,7 @@ def still(value: Any) -> Pixels:
 
 
 def strip(film: Frames, across: int = 16) -> Pixels:
-    """Lay out every frame of a film, `across` to a line, in reading order; frames wider than 160 px are shown smaller."""
+    """Lay out every frame of a film, `across` to a line, in reading order; wide frames are made smaller."""
     pixels = film.pixels
     if pixels.shape[2] > 160:
         size = (160, max(1, round(pixels.shape[1] * 160 / pixels.shape[2])))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from gdl_core.media.lettering import Shade, line_height, text_width, wrap, write
 
 WIDTH = 1180
 """A sheet is made as wide as whole-number enlargement allows up to this many pixels, names not counted."""
@@ -87,37 +88,6 @@ def flatten(pixels: Pixels) -> Pixels:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=16)
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font at a size in pixels, the same on every machine."""
-    return ImageFont.load_default(size)
-
-
-def text_width(text: str, size: int = _SIZE) -> int:
-    """Return the width of the widest line of a text, in pixels."""
-    return max(ceil(font(size).getlength(line)) for line in text.split("\n"))
-
-
-def _line(size: int) -> int:
-    return round(size * 1.3)
-
-
-def wrap(text: str, width: int, size: int = _SIZE) -> str:
-    """Break a text at its spaces so that lines fit a width where they can; words are never broken."""
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}".strip()
-            if line and text_width(longer, size) > width:
-                lines.append(line)
-                line = word
-            else:
-                line = longer
-        lines.append(line)
-    return "\n".join(lines)
-
-
 @dataclass(frozen=True)
 class _Block:
     """A grid measured at its enlargement: sizes in pixels of the finished sheet."""
@@ -139,7 +109,7 @@ class _Block:
 
     @property
     def title_height(self) -> int:
-        return _line(_SIZE + 2) + 6 if self.grid.title else 0
+        return line_height(_SIZE + 2) + 6 if self.grid.title else 0
 
     @property
     def height(self) -> int:
@@ -154,8 +124,8 @@ def _measure(grid: Grid, factor: int, left: int) -> _Block:
     captions = tuple(wrap(caption, wide, size) for caption in grid.captions)
     heads = tuple(wrap(head, wide, size) for head in grid.heads)
     widest = max((text_width(text, size) for text in (*captions, *heads)), default=0)
-    head = max((text.count("\n") + 1 for text in heads), default=0) * _line(size)
-    foot = max((text.count("\n") + 1 for text in captions), default=0) * _line(size)
+    head = max((text.count("\n") + 1 for text in heads), default=0) * line_height(size)
+    foot = max((text.count("\n") + 1 for text in captions), default=0) * line_height(size)
     return _Block(
         grid, factor, gap, cell=max(wide, widest), picture=(wide, high), left=left,
         head=head + 4 if head else 0, foot=foot + 6 if foot else 0, size=size, captions=captions,
@@ -165,38 +135,40 @@ def _measure(grid: Grid, factor: int, left: int) -> _Block:
 def draw(grids: Sequence[Grid], title: str = "") -> Pixels:
     """Draw blocks under one another, all at one enlargement, as (height, width, 1 or 3)."""
     factor = min(enlargement(g.pixels.shape[2], g.pixels.shape[1], g.across, min(g.down, 12)) for g in grids)
-    left = max((text_width(name) for grid in grids for name in grid.rows), default=-_MARGIN) + _MARGIN
+    left = max((text_width(name, _SIZE) for grid in grids for name in grid.rows), default=-_MARGIN) + _MARGIN
     blocks = [_measure(grid, factor, left) for grid in grids]
     between = blocks[0].gap if not any(grid.title or grid.heads for grid in grids) else 18
     if any(grid.rows for grid in grids) and len(grids) > 1:
         between = max(between, 14)
-    top = _MARGIN + (_line(_SIZE + 5) + 8 if title else 0)
+    top = _MARGIN + (line_height(_SIZE + 5) + 8 if title else 0)
     titles = [text_width(title, _SIZE + 5), *(text_width(grid.title, _SIZE + 2) for grid in grids)]
     width = 2 * _MARGIN + max(*(block.width for block in blocks), *titles)
     height = top + sum(block.height for block in blocks) + between * (len(blocks) - 1) + _MARGIN
     colour = any(grid.pixels.shape[-1] > 1 for grid in grids)
     canvas = Image.new("RGB" if colour else "L", (width, height), (_PAPER,) * 3 if colour else _PAPER)
     pen = ImageDraw.Draw(canvas)
-    ink, faint = ((shade,) * 3 if colour else shade for shade in (_INK, _FAINT))
+    ink: Shade = (_INK,) * 3 if colour else _INK
+    faint: Shade = (_FAINT,) * 3 if colour else _FAINT
     if title:
-        pen.text((_MARGIN, _MARGIN), title, fill=ink, font=font(_SIZE + 5))
+        write(pen, (_MARGIN, _MARGIN), title, _SIZE + 5, ink, "la")
     for block in blocks:
-        _draw_block(canvas, pen, block, top, ink, faint)
+        _draw_block(canvas, block, top, ink, faint)
         top += block.height + between
     array = np.asarray(canvas)
     return array if colour else array[..., None]
 
 
-def _draw_block(canvas: Image.Image, pen: ImageDraw.ImageDraw, block: _Block, top: int, ink: object, faint: object) -> None:
-    grid, small = block.grid, font(block.size)
+def _draw_block(canvas: Image.Image, block: _Block, top: int, ink: Shade, faint: Shade) -> None:
+    pen = ImageDraw.Draw(canvas)
+    grid = block.grid
     if grid.title:
-        pen.text((_MARGIN, top), grid.title, fill=ink, font=font(_SIZE + 2))
+        write(pen, (_MARGIN, top), grid.title, _SIZE + 2, ink, "la")
         top += block.title_height
     x0 = _MARGIN + block.left
     for column, head in enumerate(grid.heads):
         middle = x0 + column * (block.cell + block.gap) + block.cell / 2
         text = wrap(head, block.picture[0], block.size)
-        pen.multiline_text((middle, top + block.head - 4), text, fill=faint, font=small, anchor="md", align="center")
+        write(pen, (middle, top + block.head - 4), text, block.size, faint, "md")
     top += block.head
     wide, high = block.picture
     pictures = enlarge(flatten(grid.pixels), block.factor)
@@ -206,9 +178,10 @@ def _draw_block(canvas: Image.Image, pen: ImageDraw.ImageDraw, block: _Block, to
         row, column = divmod(index, grid.across)
         x = x0 + column * (block.cell + block.gap)
         y = top + row * (high + block.foot + block.gap)
-        canvas.paste(Image.fromarray(picture[..., 0] if canvas.mode == "L" else picture), (x + (block.cell - wide) // 2, y))
+        image = Image.fromarray(picture[..., 0] if canvas.mode == "L" else picture)
+        canvas.paste(image, (x + (block.cell - wide) // 2, y))
         if index < len(block.captions):
-            pen.multiline_text((x + block.cell / 2, y + high + 3), block.captions[index], fill=ink, font=small, anchor="ma", align="center")  # fmt: skip
+            write(pen, (x + block.cell / 2, y + high + 3), block.captions[index], block.size, ink, "ma")
     for row, name in enumerate(grid.rows):
-        y = top + row * (high + block.foot + block.gap) + high / 2
-        pen.text((x0 - _MARGIN, y), name, fill=ink, font=font(_SIZE), anchor="rm")
+        middle = top + row * (high + block.foot + block.gap) + high / 2
+        write(pen, (x0 - _MARGIN, middle), name, _SIZE, ink, "rm")

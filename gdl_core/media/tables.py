@@ -84,7 +84,7 @@ def _parse(text: str) -> Cell:
 def write_json(value: Any, path: Path, record: Record | None) -> list[Path]:
     """Write title, header and rows; a number that is not finite becomes null."""
     table = to_table(value)
-    rows = [[None if isinstance(cell, float) and not math.isfinite(cell) else cell for cell in row] for row in table.rows]
+    rows = [[_json_cell(cell) for cell in row] for row in table.rows]
     told = with_content(record, Table(table.header, tuple(tuple(row) for row in rows)))
     content: dict[str, Any] = {"title": table.title, "header": list(table.header), "rows": rows}
     if told is not None:
@@ -92,6 +92,10 @@ def write_json(value: Any, path: Path, record: Record | None) -> list[Path]:
     lines = [f" {json.dumps(name)}: {_pretty(part)}" for name, part in content.items()]
     write_bytes(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
     return [path]
+
+
+def _json_cell(cell: Cell) -> Cell:
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def _pretty(part: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,15 +86,21 @@ def _labels(arguments: Arguments, data: Dataset) -> tuple[str, str, NDArray[np.i
         if column.names == ("no", "yes"):
             value = "yes"
         elif column.names:
-            raise InputError(f"attribute: column '{name}' has {len(column.names)} categories; say which, like {{{name}: {column.names[-1]}}}")
+            told = f"attribute: column '{name}' has {len(column.names)} categories; say which, like"
+            raise InputError(f"{told} where: {{{name}: {column.names[-1]}}}")
     values = column.values[train]
     if value is None:
         return name, name, train, values > np.median(values)
     has = np.zeros(len(data), dtype=bool)
-    has[data.where(**{name: value})] = True
+    has[_rows(data, name, value)] = True
     told = name if (column.names, value) == (("no", "yes"), "yes") else f"{name} {value}"
     if arguments.against is not None:
         rest = np.zeros(len(data), dtype=bool)
-        rest[data.where(**{name: arguments.against})] = True
+        rest[_rows(data, name, arguments.against)] = True
         train = train[has[train] | rest[train]]
     return name, told, train, has[train]
+
+
+def _rows(data: Dataset, column: str, value: _Value) -> NDArray[np.int64]:
+    wanted: dict[str, Any] = {column: value}
+    return data.where(**wanted)

@@ -45,7 +45,8 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     parts = _parts([trained.history for trained in arguments.model])
     for part in arguments.of:
         if part not in parts:
-            raise UnknownNameError(f"no model has a curve '{part}'{did_you_mean(part, parts)}; there are {', '.join(parts)}")
+            known = ", ".join(parts)
+            raise UnknownNameError(f"no model has a curve '{part}'{did_you_mean(part, parts)}; there are {known}")
     panels: dict[str, list[Line]] = {}
     rows: list[tuple[Cell, ...]] = []
     for part in arguments.of or parts:
@@ -66,7 +67,6 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
 
 
 def _parts(histories: list[Table]) -> list[str]:
-    found = dict.fromkeys(
-        name.removeprefix(_HELD_OUT) for history in histories for name in history.header if name not in ("epoch", "step")
-    )
+    names = [name for history in histories for name in history.header if name not in ("epoch", "step")]
+    found = dict.fromkeys(name.removeprefix(_HELD_OUT) for name in names)
     return [*(part for part in _FIRST if part in found), *(part for part in found if part not in _FIRST)]

@@ -19,7 +19,7 @@ class Arguments(StepArguments):
     """Arguments of `decode`."""
 
     model: DecodingModel = Field(description="a model that decodes")
-    points: Annotated[Latents | Path, Accepts("latent", files=True)] = Field(description="latent points, or a file of them")
+    points: Annotated[Latents | Path, Accepts("latent", files=True)] = Field(description="latent points or a file")
     columns: int = Field(0, ge=0, le=1000, description="pictures to a row of the sheet; 0 for nearly square")
 
 

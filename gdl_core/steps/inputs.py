@@ -77,10 +77,14 @@ def model_names(models: Sequence[TrainedModel]) -> list[str]:
         twins = [other for other, same in zip(models, short, strict=True) if same == name]
         if len(twins) > 1:
             keys = [key for key in trained.config if len({repr(twin.config.get(key)) for twin in twins}) > 1][:2]
-            told = ", ".join(f"{key} {trained.config[key]}" for key in keys)
+            told = ", ".join(f"{key} {_short(trained.config[key])}" for key in keys)
             name = f"{name} {told}" if told else f"{name} {short[: index + 1].count(name)}"
         names.append(name)
     return [name if names.count(name) == 1 else f"{name} ({index + 1})" for index, name in enumerate(names)]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def same_shape(models: Sequence[TrainedModel]) -> tuple[int, ...]:
@@ -91,7 +95,8 @@ def same_shape(models: Sequence[TrainedModel]) -> tuple[int, ...]:
     """
     shapes = {trained.data_shape for trained in models}
     if len(shapes) > 1:
-        told = ", ".join(f"{name} {trained.data_shape}" for name, trained in zip(model_names(models), models, strict=True))
+        pairs = zip(model_names(models), models, strict=True)
+        told = ", ".join(f"{name} {trained.data_shape}" for name, trained in pairs)
         raise DataError(f"the models were trained on samples of different shapes ({told}); compare models of one set")
     return shapes.pop()
 
@@ -105,7 +110,7 @@ def need_pictures(trained: TrainedModel, what: str) -> None:
 def fit_pictures(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return pictures (n, height, width, channels) as a model of `shape` (channels, height, width) takes them.
 
-    The middle is cut out where the proportions differ. A picture that was enlarged by a whole number comes back exactly.
+    The middle is cut out where the proportions differ. A picture enlarged by a whole number comes back exactly.
     """
     channels, height, width = shape
     pixels = _with_channels(pixels, channels)
@@ -117,8 +122,8 @@ def fit_pictures(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[n
     left, top = (old_width - cut[0]) // 2, (old_height - cut[1]) // 2
     whole = cut[0] % width == 0 and cut[1] % height == 0
     how = Image.Resampling.BOX if whole else Image.Resampling.LANCZOS
-    pictures = [to_image(picture[top : top + cut[1], left : left + cut[0]]).resize((width, height), how) for picture in pixels]
-    return np.stack([to_pixels(picture) for picture in pictures])
+    middle = pixels[:, top : top + cut[1], left : left + cut[0]]
+    return np.stack([to_pixels(to_image(picture).resize((width, height), how)) for picture in middle])
 
 
 def _with_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
@@ -144,7 +149,7 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def latent_points(trained: TrainedModel, value: Any, context: StepContext) -> Tensor:
-    """Return places in a model's latent space, float32 (n, *latent shape) on the CPU; pictures give their posterior means.
+    """Return places in a model's latent space, float32 (n, *latent shape) on the CPU; pictures give posterior means.
 
     Raises:
         DataError: latent points of another shape.
@@ -166,7 +171,9 @@ def latent_points(trained: TrainedModel, value: Any, context: StepContext) -> Te
     return points
 
 
-def some_rows(data: Dataset, n: int | None, context: StepContext, held_out: bool | None = True, **wanted: Any) -> NDArray[np.int64]:
+def some_rows(
+    data: Dataset, n: int | None, context: StepContext, held_out: bool | None = True, **wanted: Any
+) -> NDArray[np.int64]:
     """Return n indices of samples that fit, the first of an order drawn from the step's noise; None: all, sorted.
 
     Raises:
@@ -182,5 +189,5 @@ def some_rows(data: Dataset, n: int | None, context: StepContext, held_out: bool
             f"{data.name} has {len(rows)} {which}samples{' with ' + told if told else ''}, but {n} were asked for; "
             "ask for fewer"
         )
-    order = context.noise.stream("pick").permutation(len(rows)).numpy()
-    return rows[order[:n]]
+    order: NDArray[np.int64] = context.noise.stream("pick").permutation(len(rows)).numpy()
+    return np.asarray(rows[order[:n]])

@@ -44,7 +44,7 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     """
     from gdl_core.latent.algebra import random_like
     from gdl_core.latent.tiles import encode_rows
-    from gdl_core.media.sheet import Grid, draw
+    from gdl_core.media.sheet import draw
     from gdl_core.steps.inputs import fit_pictures, load, need_pictures, ready, some_rows, to_tensor
 
     trained, probe = arguments.model, arguments.probe
@@ -115,7 +115,7 @@ def _rows(vector: str, direction: str, strengths: list[float], answers: Answers,
 def _grid(name: str, pixels: NDArray[np.uint8], arguments: Arguments, answers: Answers) -> Grid:
     from gdl_core.media.sheet import Grid
 
-    heads = [f"{strength:+g}".replace("-", "−") if strength else "0" for strength in arguments.strengths]
+    heads = [f"{strength:+g}".replace("-", "–") if strength else "0" for strength in arguments.strengths]
     if name in answers:
         heads = [f"{head}\n{name} {value:.0%}" for head, value in zip(heads, answers[name], strict=True)]
     return Grid(pixels, columns=len(arguments.strengths), heads=heads, title=name)

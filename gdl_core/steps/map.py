@@ -26,7 +26,9 @@ class Arguments(StepArguments):
     data: DatasetInput = Field(description="the dataset")
     colour: str = Field(description="column that gives the colour")
     planes: Annotated[list[Literal["z", "p"]], OneOrMore] = Field(
-        ["z"], min_length=1, description="z: the latent plane itself; p: through the normal CDF, where the prior is even"
+        ["z"],
+        min_length=1,
+        description="z: the latent plane itself; p: through the normal CDF, where the prior is even",
     )
     held_out: bool | None = Field(None, description="true: held-out samples; false: training samples; none: all")
     limit: int = Field(10_000, ge=10, le=1_000_000, description="samples at most, chosen by the seed")
@@ -39,7 +41,7 @@ class Arguments(StepArguments):
 
 
 def run(arguments: Arguments, context: StepContext) -> Figure:
-    """Return a row of panels for each model; latent spaces of more than two dimensions are shown along PCA's first two."""
+    """Return a row of panels for each model; more than two dimensions are shown along the first two of PCA."""
     from gdl_core.latent.planes import Plane, z_to_p
     from gdl_core.latent.tiles import encode_rows
     from gdl_core.media.plots import Cloud, scatter_panels

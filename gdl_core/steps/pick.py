@@ -18,7 +18,9 @@ class Arguments(StepArguments):
     """Arguments of `pick`."""
 
     data: DatasetInput = Field(description="the dataset")
-    where: dict[str, str | int | float | bool] = Field({}, description="columns and what they should say, like {label: 7}")
+    where: dict[str, str | int | float | bool] = Field(
+        {}, description="columns and what they should say, like {label: 7}"
+    )
     n: int = Field(1, ge=1, le=10_000, description="how many")
     held_out: bool | None = Field(True, description="true: samples never trained on; false: the others; none: any")
     show: str | None = Field(None, description="a column to write under each picture")

@@ -27,7 +27,16 @@ class Arguments(StepArguments):
 def run(arguments: Arguments, context: StepContext) -> Images:
     """Return originals and, under them, what each model makes of their posterior means."""
     from gdl_core.latent.tiles import decode_rows, encode_rows, to_pixels
-    from gdl_core.steps.inputs import fit_pictures, load, model_names, need_pictures, ready, same_shape, some_rows, to_tensor
+    from gdl_core.steps.inputs import (
+        fit_pictures,
+        load,
+        model_names,
+        need_pictures,
+        ready,
+        same_shape,
+        some_rows,
+        to_tensor,
+    )
 
     models = arguments.model
     shape = same_shape(models)

@@ -54,6 +54,7 @@ def _prior(trained: TrainedModel, n: int, noise: Noise, start: int) -> Tensor:
     first = start - start % trained.tile
     with inference(trained.model):
         tiles = [
-            trained.model.prior(trained.tile, noise.at(row)).float().cpu() for row in range(first, start + n, trained.tile)
+            trained.model.prior(trained.tile, noise.at(row)).float().cpu()
+            for row in range(first, start + n, trained.tile)
         ]
     return torch.cat(tiles)[start - first : start - first + n]

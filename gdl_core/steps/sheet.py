@@ -1,4 +1,4 @@
-"""`sheet`: the latent plane as a grid of pictures, at the inverse CDF, so that each stands for an equal share of the prior."""
+"""`sheet`: the latent plane as a grid at the inverse CDF, where each picture stands for an equal share of the prior."""
 
 from __future__ import annotations
 

@@ -145,7 +145,6 @@ class _Previews:
     """Writes pictures of a half-trained model: held-out samples above their reconstructions, and new samples."""
 
     def __init__(self, data: Dataset, context: StepContext) -> None:
-        from gdl_core.steps.inputs import some_rows
 
         rows = data.held_out if len(data.held_out) >= _SHOWN else data.train
         order = context.noise.stream("preview rows").permutation(len(rows)).numpy()

@@ -24,7 +24,9 @@ class Arguments(StepArguments):
     path: Literal["circle", "line", "lissajous", "points"] = Field("circle", description="shape of the path")
     radius: float = Field(1.5, gt=0, le=1000, description="how far the path goes from the middle")
     frames: int = Field(120, ge=2, le=100_000, description="frames in all")
-    points: list[tuple[float, float]] = Field([], description="for path 'points': the places of the plane to go through")
+    points: list[tuple[float, float]] = Field(
+        [], description="for path 'points': the places of the plane to go through"
+    )
     loop: bool = Field(False, description="for path 'points': return to the first")
     dims: tuple[int, int] = Field((1, 2), description="the two dimensions of the plane, counted from 1")
     data: Annotated[Any, Accepts("dataset")] = Field(

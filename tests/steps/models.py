@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from gdl_core import builtin
 from gdl_core.config import Settings
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
@@ -18,7 +20,6 @@ from gdl_core.registry import Registry
 from gdl_core.specs import ModelSpec
 from gdl_core.steps.context import StepContext
 from gdl_core.values import Column, TrainedModel
-from torch import Tensor, nn
 
 SIDE = 16
 SPREAD = 0.22
