@@ -39,8 +39,8 @@ def randn(
     """
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating type, got {dtype}")
-    where = torch.device(device) if device is not None else torch.get_default_device()
-    key = resolve_key(key, seed, offset, None, where)
-    if use_native(impl, where, dtype):
-        return ops.randn(torch.empty((), dtype=dtype, device=where).expand(tuple(shape)), key)
-    return reference.randn(torch.Size(shape), key, where, dtype)
+    like = torch.empty((), dtype=dtype, device=device).expand(tuple(shape))
+    key = resolve_key(key, seed, offset, None, like.device)
+    if use_native(impl, like.device, dtype):
+        return ops.randn(like, key)
+    return reference.randn(like.shape, key, like.device, dtype)

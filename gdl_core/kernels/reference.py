@@ -43,6 +43,9 @@ class _ClampLogVar(torch.autograd.Function):
 
 def clamp_log_var(log_var: Tensor) -> Tensor:
     """Clamp to [LOG_VAR_MIN, LOG_VAR_MAX] with a straight-through gradient; NaN passes."""
+    if torch.compiler.is_compiling():  # Dynamo takes no Function with a jvp; here only infinities lose their gradient
+        constant = log_var.detach()
+        return constant.clamp(LOG_VAR_MIN, LOG_VAR_MAX) + (log_var - constant).nan_to_num()
     clamped: Tensor = _ClampLogVar.apply(log_var)  # type: ignore[no-untyped-call]
     return clamped
 

@@ -1,0 +1,93 @@
+"""The CUDA kernels against the CPU ones; runs only where torch finds a GPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from gdl_core.kernels import info, latent_path, make_key, randn, reparameterize
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+SHAPES = [(), (7,), (0, 5), (5, 0), (300, 2), (700, 3), (64, 128), (9, 63), (9, 65), (3, 2049), (2, 70001), (70000, 4)]
+
+
+def test_the_cuda_kernels_are_in_use() -> None:
+    assert info()["cuda"]["why_not_native"] is None
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_noise_has_the_bits_of_the_cpu(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    for seed, offset in [(3, 0), (2**64 - 1, 2**32 - 3)]:
+        on_cpu = randn(shape, seed=seed, offset=offset, dtype=dtype)
+        assert torch.equal(randn(shape, seed=seed, offset=offset, dtype=dtype, device="cuda").cpu(), on_cpu)
+        key = make_key(seed, offset).cuda()
+        assert torch.equal(randn(shape, key=key, dtype=dtype, device="cuda").cpu(), on_cpu)
+
+
+def results(shape: tuple[int, ...], dtype: torch.dtype, device: str, misaligned: bool = False) -> list[Tensor]:
+    torch.manual_seed(0)
+    size = torch.Size(shape).numel()
+    base = [torch.randn(size + 1).to(dtype), (3 * torch.randn(size + 1)).to(dtype)]
+    start = 1 if misaligned else 0
+    mean, log_var = (x.to(device)[start : start + size].reshape(shape).requires_grad_() for x in base)
+    z, kl = reparameterize(mean, log_var, key=make_key(5, 7), kl="none")
+    grads = torch.autograd.grad((z * z).sum() + kl.sum(), (mean, log_var), retain_graph=True)
+    only_z = torch.autograd.grad(z.sum(), (mean, log_var), retain_graph=True)
+    only_kl = torch.autograd.grad(kl.sum(), (mean, log_var))
+    return [x.detach().cpu() for x in (z, kl, *grads, *only_z, *only_kl)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("misaligned", [False, True])
+def test_reparameterize_is_that_of_the_cpu(shape: tuple[int, ...], dtype: torch.dtype, misaligned: bool) -> None:
+    cuda, cpu = results(shape, dtype, "cuda", misaligned), results(shape, dtype, "cpu", misaligned)
+    assert torch.equal(cuda[0], cpu[0])
+    for a, b in zip(cuda[1:], cpu[1:], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-4)
+    assert all(torch.equal(a, b) for a, b in zip(cuda, results(shape, dtype, "cuda", misaligned), strict=True))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", ["lerp", "slerp"])
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("cols", [1, 3, 64, 4097])
+def test_paths_are_those_of_the_cpu(cols: int, normalize: bool, mode: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    base, t = torch.randn(4, 5, cols).to(dtype), torch.tensor([0.3, -0.5, 2.9, 1.0, 3.5])
+    both = []
+    for device in ("cuda", "cpu"):
+        points, time = base.to(device).requires_grad_(), t.to(device).requires_grad_()
+        out = latent_path(points, time, mode, normalize=normalize)  # type: ignore[arg-type]
+        both.append([x.detach().cpu() for x in (out, *torch.autograd.grad(out.square().sum(), (points, time)))])
+    for a, b in zip(*both, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-3 * cols)
+
+
+def test_a_captured_graph_reads_a_new_key_at_each_replay() -> None:
+    key, mean = make_key(1).cuda(), torch.zeros(8, 16, device="cuda")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        reparameterize(mean, mean, key=key)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        z = reparameterize(mean, mean, key=key)
+    for seed in (1, 2):
+        key.copy_(make_key(seed))
+        graph.replay()
+        assert torch.equal(z.cpu(), randn((8, 16), seed=seed))
+
+
+def test_more_rows_than_a_grid_dimension() -> None:
+    mean = torch.zeros(70000, 8, device="cuda")
+    z, kl = reparameterize(mean, mean, seed=1, kl="none")
+    assert torch.equal(z.cpu(), randn((70000, 8), seed=1))
+    assert kl.abs().max() == 0
