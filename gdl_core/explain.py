@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gdl_core.errors import did_you_mean
+from gdl_core.specs import a_kind
 
 Path_ = tuple[str | int, ...]
 
@@ -57,7 +58,7 @@ def settings_of(model: type[BaseModel]) -> list[Setting]:
         rows.append(
             Setting(
                 key_of(name, field),
-                type_words(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation),
+                _input_words(field.metadata) or type_words(field.annotation),
                 range_words(field),
                 default,
                 field.is_required(),
@@ -82,18 +83,24 @@ def written(value: Any) -> str:
     return str(value)
 
 
+def _input_words(marks: Iterable[Any]) -> str:
+    """Return in words which results of earlier steps an argument takes; empty if it takes none."""
+    from gdl_core.steps.arguments import Accepts
+
+    for mark in marks:
+        if isinstance(mark, Accepts):
+            kinds = " or ".join(a_kind(kind) for kind in mark.kinds)
+            return f"$step that gives {kinds}" + (", or a file" if mark.files else "")
+    return ""
+
+
 def type_words(annotation: Any) -> str:
     """Return a type in words, e.g. `list[int] | None` as "a list, each a whole number, or none"."""
     from gdl_core.config import Duration
-    from gdl_core.steps.arguments import Accepts
 
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        for mark in arguments[1:]:
-            if isinstance(mark, Accepts):
-                kinds = " or ".join(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in mark.kinds)
-                return f"$step that gives {kinds}" + (", or a file" if mark.files else "")
-        return type_words(arguments[0])
+        return _input_words(arguments[1:]) or type_words(arguments[0])
     if origin is Literal:
         return " or ".join(f"'{option}'" if isinstance(option, str) else written(option) for option in arguments)
     if origin is Union or type(annotation).__name__ == "UnionType":

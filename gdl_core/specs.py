@@ -28,6 +28,17 @@ KINDS: tuple[str, ...] = get_args(Kind)
 _NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
 
 
+def a_kind(kind: str) -> str:
+    """Return a kind of value with its article.
+
+    >>> a_kind("image"), a_kind("model"), a_kind("frames")
+    ('an image', 'a model', 'frames')
+    """
+    if kind in ("text", "notes", "audio", "frames", "episodes"):
+        return kind
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
 def load_target(target: str) -> Any:
     """Import `package.module:attribute` and return the attribute.
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from gdl_core.errors import MediaError, did_you_mean
 from gdl_core.media.extras import require_extra
 from gdl_core.media.record import digest, read_sidecar, sidecar
-from gdl_core.specs import FormatSpec, load_target
+from gdl_core.specs import FormatSpec, a_kind, load_target
 from gdl_core.values import Frames, Images
 
 __all__ = ["can_write", "find_format", "read", "read_record", "verify", "write"]
@@ -43,14 +43,14 @@ def can_write(kind: str, path: Path | str, registry: HasFormats) -> FormatSpec:
     named = [spec for spec in registry.formats if suffix in spec.suffixes]
     fitting = [spec for spec in named if kind in spec.kinds]
     others = sorted({suffix for spec in registry.formats if kind in spec.kinds for suffix in spec.suffixes})
-    choice = f"a {kind} can be saved as {', '.join(others)}" if others else f"no format takes a {kind}"
+    choice = f"{a_kind(kind)} can be saved as {', '.join(others)}" if others else f"no format takes {a_kind(kind)}"
     if not named:
         what = f"no format is called '{suffix}'" if suffix else f"'{path}' has no suffix to tell the format by"
         raise MediaError(f"{what}{did_you_mean(suffix, others)}; {choice}")
     if not fitting:
-        raise MediaError(f"a {kind} cannot be saved as {suffix}; {choice}")
+        raise MediaError(f"{a_kind(kind)} cannot be saved as {suffix}; {choice}")
     if ITEM in path.name and kind not in (Images.kind, Frames.kind):
-        raise MediaError(f"'{ITEM}' makes one file for each picture; a {kind} is saved as one file")
+        raise MediaError(f"'{ITEM}' makes one file for each picture; {a_kind(kind)} is saved as one file")
     if fitting[0].extra:
         require_extra(f"saving {suffix}", fitting[0].extra)
     return fitting[0]

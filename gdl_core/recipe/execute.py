@@ -25,7 +25,7 @@ from gdl_core.recipe.record import make_record
 from gdl_core.recipe.references import fill
 from gdl_core.recipe.report import StepReport, machine, table_facts, write_report
 from gdl_core.registry import Registry
-from gdl_core.specs import DatasetSpec
+from gdl_core.specs import DatasetSpec, a_kind
 from gdl_core.steps.context import StepContext
 
 MODEL = "result.gdl"
@@ -238,8 +238,8 @@ class _Run:
         value = self.registry.load(spec, "target")(arguments, context)
         kind = getattr(value, "kind", None)
         if kind != step.gives.kind:
-            given = f"a {kind}" if kind else f"{type(value).__name__}"
-            raise PluginError(f"plugin '{spec.plugin}' is broken: '{spec.name}' gave {given}, not a {step.gives.kind}")
+            given = a_kind(kind) if kind else type(value).__name__
+            raise PluginError(f"plugin '{spec.plugin}' is broken: '{spec.name}' gave {given}, not {a_kind(step.gives.kind)}")
         return value
 
     def _write(self, value: Any, save: str, entry: PlannedStep) -> list[Path]:

@@ -120,7 +120,8 @@ def parse(source: Source) -> Node:
     except ReaderError as error:
         line = source.text.count("\n", 0, error.position) + 1
         column = error.position - (source.text.rfind("\n", 0, error.position) + 1) + 1
-        message = f"not a text: character #x{ord(error.character):04x} is not allowed in YAML"
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        message = f"not a text: character #x{code:04x} is not allowed in YAML"
         raise RecipeError([source.fault(message, Mark(source.file, line, column))]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -168,7 +169,7 @@ class _Reader:
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             self.faults.append(self.source.fault("anchors (&, *) are not used in recipes; write a var and $name", mark))
         tag = getattr(event, "tag", None)
-        if tag and str(tag) != "!":
+        if tag is not None:
             self.faults.append(self.source.fault(f"tags ({tag}) are not used in recipes", mark))
         if isinstance(event, ScalarEvent):
             return Node(self.scalar(event, mark), mark)

@@ -100,9 +100,11 @@ class Registry:
                 f"{kind} '{name}' belongs to plugin '{failed.name}', which could not be loaded: {failed.error}"
             )
         known = [word for spec in specs for word in ((spec.full_name,) if plugin else (spec.name,))]
-        hint = did_you_mean(name, known)
-        if not hint and plugin and plugin not in {info.name for info in self.plugins}:
-            hint = f"; there is no plugin '{plugin}'"
+        plugins = {info.name for info in self.plugins}
+        if plugin and plugin not in plugins:
+            hint = f"; there is no plugin '{plugin}'{did_you_mean(plugin, plugins)}"
+        else:
+            hint = did_you_mean(name, known)
         broken = sum(not info.ok for info in self.plugins)
         if broken and not hint:
             hint = f"; {broken} plugin{'s' * (broken > 1)} could not be loaded, see: gdl plugins"

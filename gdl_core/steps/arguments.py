@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gdl_core.config import Settings
-from gdl_core.specs import Kind, Role
+from gdl_core.specs import Kind, Role, a_kind
 
 if TYPE_CHECKING:
     from gdl_core.registry import Registry
@@ -30,10 +30,6 @@ class Promise:
     step: str
     kind: Kind
     roles: frozenset[str] = frozenset()
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 class Accepts:
@@ -66,7 +62,7 @@ class Accepts:
             return path
         kind = getattr(value, "kind", None)
         if kind not in self.kinds:
-            got = _a(kind) if kind else f"{value!r:.40}"
+            got = a_kind(kind) if kind else f"{value!r:.40}"
             raise PydanticCustomError("reference", "needs {kinds}, but was given {got}", {**self._words(), "got": got})
         if kind == "model":
             roles = value.roles if isinstance(value, Promise) else value.model.roles()
@@ -86,7 +82,7 @@ class Accepts:
         return value
 
     def _words(self) -> dict[str, str]:
-        return {"kinds": " or ".join(_a(kind) for kind in self.kinds)}
+        return {"kinds": " or ".join(a_kind(kind) for kind in self.kinds)}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def read(value: Any, info: core_schema.ValidationInfo) -> Any:

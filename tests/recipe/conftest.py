@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import gdl_data
+import gdl_probe
+import gdl_vae
+import pytest
+from recipe import fakes
+
+import gdl_core.builtin
+from gdl_core.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The fakes beside everything that the toolkit brings."""
+    registry = Registry.from_plugins([gdl_core.builtin, gdl_data, gdl_probe, gdl_vae, fakes])
+    assert [info.error for info in registry.plugins if info.error] == []
+    return registry
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    fakes.RUNS.clear()
+    fakes.HEARD.clear()
+    fakes.STOP = False
