@@ -138,6 +138,8 @@ def _decode(image: Image.Image, framing: Framing) -> NDArray[np.uint8]:
         if drafted is not None:
             across, down = drafted[1][2] / full[0], drafted[1][3] / full[1]
             box = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    # Before anything else that decodes: asking for the orientation may, and would hide that the content is damaged.
+    image.load()
     orientation = _orientation(image)
     small = _plain(image).resize(target, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
     if orientation in _TRANSPOSE:
@@ -178,7 +180,6 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "La", "RGBa", "PA") or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in ("L", "RGB"):
-        image.load()
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_eight_bits(np.asarray(image)))
