@@ -227,6 +227,19 @@ def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
     return cast("NDArray[np.uint8]", levels.movedim(1, -1).contiguous().cpu().numpy())
 
 
+def spans(n: int, start: int, tile: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, count) of the pieces of n rows that begin at row `start`, cut where tiles begin.
+
+    >>> list(spans(10, 6, 8))
+    [(0, 2), (2, 8)]
+    """
+    first = 0
+    while first < n:
+        count = min(tile - (start + first) % tile, n - first)
+        yield first, count
+        first += count
+
+
 def _reader(
     x: Tensor | NDArray[np.float32] | Samples, indices: NDArray[np.int64] | None
 ) -> tuple[Callable[[int, int], Tensor], int]:
@@ -267,11 +280,12 @@ def _collect(
         raise ValueError(f"rows count from 0: start {start}, n {n}")
     results: list[tuple[Tensor, ...]] = []
     with inference(trained.model):
-        for first in range(start - start % trained.tile, start + n, trained.tile):
-            keep = slice(max(start - first, 0), min(start + n - first, trained.tile))
-            results.append(tuple(part[keep].float().cpu() for part in compute(first)))
+        for first, count in spans(n, start, trained.tile):
+            slot = (start + first) % trained.tile
+            whole = compute(start + first - slot)
+            results.append(tuple(part[slot : slot + count].float().cpu() for part in whole))
             if progress is not None:
-                progress(min(first + trained.tile, start + n) - start, n)
+                progress(first + count, n)
     if not results:
         return tuple(torch.zeros(0, *shape) for _ in range(parts))
     return tuple(torch.cat(column) for column in zip(*results, strict=True))
