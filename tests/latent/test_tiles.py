@@ -130,12 +130,12 @@ def test_progress_counts_rows_and_can_stop() -> None:
 
 
 def test_the_tile_follows_from_memory() -> None:
-    small, large = make(TinyMlp, (1, 4, 4)), make(TinyConv, (3, 64, 64), width=64)
+    small, large = make(TinyMlp, (1, 4, 4)), make(TinyConv, (3, 96, 96), width=128)
     assert measure_tile(small.model) == 1024
     assert measure_tile(large.model) == 8
     # one sample of the middle one: 12 + 12 + 12 (dropout is a view in evaluation) + 4096 + 4096 (sigmoid) numbers
     middle = make(TinyMlp, (1, 64, 64))
-    assert measure_tile(middle.model) == 64
+    assert measure_tile(middle.model) == 256
     assert measure_tile(middle.model) == measure_tile(make(TinyMlp, (1, 64, 64), seed=5).model)
     assert not any(module._forward_hooks for module in middle.model.modules())
     assert measure_tile(make(TinyProbe).model) == 1024
