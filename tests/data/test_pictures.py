@@ -158,7 +158,7 @@ SAMPLES = [encoded(zoo.photo(40, 30, seed=1), kind) for kind in ("PNG", "JPEG", 
 @given(
     st.sampled_from(SAMPLES), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=12), st.data()
 )
-@settings(max_examples=250)
+@settings(max_examples=150)
 def test_damage_is_either_read_or_refused(whole: bytes, changes: list[tuple[int, int]], data: st.DataObject) -> None:
     damaged = bytearray(whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole)
     for position, value in changes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdl_core.data.split import split
@@ -15,6 +15,7 @@ SHARES = st.floats(0.0, 0.99)
 SEEDS = st.integers(0, 2**32)
 
 
+@settings(max_examples=40)
 @given(SIZES, SHARES, SEEDS)
 def test_held_out_are_so_many_different_sorted_indices(n: int, share: float, seed: int) -> None:
     held_out = split(n, share, Noise(seed))
@@ -24,16 +25,19 @@ def test_held_out_are_so_many_different_sorted_indices(n: int, share: float, see
     assert abs(len(held_out) - n * share) <= 1.0
 
 
+@settings(max_examples=40)
 @given(st.integers(2, 400), st.floats(0.001, 0.99), SEEDS)
 def test_neither_side_is_empty(n: int, share: float, seed: int) -> None:
     assert 1 <= len(split(n, share, Noise(seed))) <= n - 1
 
 
+@settings(max_examples=40)
 @given(SIZES, SHARES, SEEDS)
 def test_the_same_again(n: int, share: float, seed: int) -> None:
     assert (split(n, share, Noise(seed)) == split(n, share, Noise(seed))).all()
 
 
+@settings(max_examples=40)
 @given(SIZES, SEEDS)
 def test_a_larger_share_holds_out_the_same_and_more(n: int, seed: int) -> None:
     assert set(split(n, 0.1, Noise(seed))) <= set(split(n, 0.4, Noise(seed)))

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from data.fakes import Context
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdl_core.errors import MissingExtraError
@@ -31,7 +31,7 @@ def test_point_i_is_the_same_for_any_n(shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_density_integrates_to_one_and_fits_its_samples(shape: str) -> None:
     density: Density = get_density(shape)
-    line = np.linspace(-1.6, 1.6, 401)
+    line = np.linspace(-1.6, 1.6, 281)
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     cell = (line[1] - line[0]) ** 2
     heights = np.exp(density.log_density(grid)) * cell
@@ -46,6 +46,7 @@ def test_the_density_integrates_to_one_and_fits_its_samples(shape: str) -> None:
 
 
 @given(st.floats(-1.5, 1.5), st.floats(-1.5, 1.5), st.floats(-1.5, 1.5), st.sampled_from(SHAPES))
+@settings(max_examples=40)
 def test_mass_adds_up(left: float, cut: float, right: float, shape: str) -> None:
     left, cut, right = sorted((left, cut, right))
     density = get_density(shape)
@@ -105,6 +106,7 @@ def test_more_of_a_factor_is_more_picture() -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 150))
+@settings(max_examples=15)
 def test_kinds_of_faces_are_balanced(seed: int, n: int) -> None:
     chosen = faces.choose(n, Noise(seed))
     assert len(chosen) == n

@@ -37,7 +37,7 @@ def test_digits_are_those_of_the_package() -> None:
         pictures, labels = archive["pictures"], archive["labels"]
     assert hashlib.sha256(pictures.tobytes()).hexdigest().startswith("0768d16c5adea568dee18fa5e4e1acb1")
     assert (np.diff(labels.astype(int)) >= 0).all()
-    assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) == 10_000
+    assert len({picture.tobytes() for picture in pictures}) == 10_000
     assert Path(str(files(digits) / "digits.npz")).stat().st_size < 2_000_000
 
 
