@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gdl_core import ModelSpec, hookimpl
+from gdl_core import ModelSpec, RecipeSpec, hookimpl
 
 GDL_API = 1
 
@@ -28,3 +28,15 @@ def gdl_models() -> Iterable[ModelSpec]:
         roles=("trains", "samples", "encodes", "decodes", "scores"),
         source="Kingma & Welling 2013, arXiv:1312.6114",
     )
+
+
+@hookimpl
+def gdl_recipes() -> Iterable[RecipeSpec]:
+    """Offer the recipes that walk the road from the autoencoder to attribute vectors."""
+    for name, summary in (
+        ("digits", "Handwritten digits in a plane, an autoencoder beside a VAE; about four minutes on two cores."),
+        ("cylinders", "Two hidden features, height and width, found in pictures alone."),
+        ("faces", "Drawn faces: samples, a morph, and five attributes as directions of latent space."),
+        ("folder", "Your own pictures: gdl run folder -s path=PICTURES."),
+    ):
+        yield RecipeSpec(name, summary, resource=f"gdl_vae:recipes/{name}.yaml")
