@@ -239,7 +239,9 @@ class _Run:
         kind = getattr(value, "kind", None)
         if kind != step.gives.kind:
             given = a_kind(kind) if kind else type(value).__name__
-            raise PluginError(f"plugin '{spec.plugin}' is broken: '{spec.name}' gave {given}, not {a_kind(step.gives.kind)}")
+            raise PluginError(
+                f"plugin '{spec.plugin}' is broken: '{spec.name}' gave {given}, not {a_kind(step.gives.kind)}"
+            )
         return value
 
     def _write(self, value: Any, save: str, entry: PlannedStep) -> list[Path]:

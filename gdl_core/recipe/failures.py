@@ -6,7 +6,7 @@ import errno
 import traceback
 from pathlib import Path
 
-from gdl_core.errors import GdlError, StorageError
+from gdl_core.errors import CancelledError, GdlError, StorageError
 from gdl_core.media.atomic import write_bytes
 from gdl_core.recipe.check import CheckedStep
 from gdl_core.registry import Registry
@@ -20,6 +20,8 @@ class StepBugError(GdlError):
 
 def told(problem: BaseException, step: CheckedStep, folder: Path, registry: Registry) -> BaseException:
     """Return a failure as one line that names the step; what is nobody's input is a bug, and its plugin is named."""
+    if isinstance(problem, CancelledError):
+        return problem
     if isinstance(problem, GdlError):
         problem.args = (f"step '{step.name}': {problem}", *problem.args[1:])
         return problem

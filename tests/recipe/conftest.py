@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import gdl_data
-import gdl_probe
-import gdl_vae
 import pytest
 from recipe import fakes
 
 import gdl_core.builtin
+import gdl_data
+import gdl_probe
+import gdl_vae
 from gdl_core.registry import Registry
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from gdl_core.config import InputPath, Settings
 from gdl_core.hooks import hookimpl
-from gdl_core.specs import DatasetSpec, StepSpec
+from gdl_core.specs import DatasetSpec, Kind, StepSpec
 from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.context import StepContext
 from gdl_core.values import Images, Table
@@ -131,11 +131,10 @@ def use(arguments: UseArguments, context: StepContext) -> Images:
 
 @hookimpl
 def gdl_steps() -> Iterable[StepSpec]:
-    for name, gives in [
-        ("draw", "image"), ("join", "image"), ("count", "table"), ("slow", "table"), ("fail", "image"), ("use", "image"),
-    ]:  # fmt: skip
+    for name in ("draw", "join", "count", "slow", "fail", "use"):
+        gives: Kind = "table" if name in ("count", "slow") else "image"
         home = f"recipe.fakes:{name}"
-        yield StepSpec(name, "A fake.", home, f"recipe.fakes:{name.title()}Arguments", gives)  # type: ignore[arg-type]
+        yield StepSpec(name, "A fake.", home, f"recipe.fakes:{name.title()}Arguments", gives)
 
 
 @hookimpl

@@ -77,13 +77,22 @@ BROKEN = {
         "gdl_models is a wrapper",
     ),
     "none": (f"{HOOK}def gdl_models():\n    pass\n", "gdl_models should yield or return a list of ModelSpec, got None"),
-    "single": (f"{HOOK}def gdl_models():\n    return {SPEC}\n", "gdl_models should yield or return a list of ModelSpec"),
+    "single": (
+        f"{HOOK}def gdl_models():\n    return {SPEC}\n",
+        "gdl_models should yield or return a list of ModelSpec",
+    ),
     "type": (f"{HOOK}def gdl_models():\n    yield 'm'\n", "gdl_models should give ModelSpec, got 'm'"),
     "class": (f"{HOOK}def gdl_steps():\n    yield {SPEC}\n", "gdl_steps should give StepSpec, got ModelSpec("),
     "raises": (f"{HOOK}def gdl_models():\n    yield {SPEC}\n    raise ValueError('half')\n", "ValueError: half"),
     "twice": (f"{HOOK}def gdl_models():\n    yield {SPEC}\n    yield {SPEC}\n", "gdl_models gives the name 'm' twice"),
-    "name": (f"{HOOK}def gdl_models():\n    yield {SPEC.replace(chr(34) + 'm' + chr(34), repr('M M'))}\n", "cannot be a name"),
-    "target": (f"{HOOK}def gdl_models():\n    yield {SPEC.replace('x.y:M', 'x.y.M')}\n", "target of 'm' should be package"),
+    "name": (
+        f"{HOOK}def gdl_models():\n    yield {SPEC.replace(chr(34) + 'm' + chr(34), repr('M M'))}\n",
+        "cannot be a name",
+    ),
+    "target": (
+        f"{HOOK}def gdl_models():\n    yield {SPEC.replace('x.y:M', 'x.y.M')}\n",
+        "target of 'm' should be package",
+    ),
     "role": (f"{HOOK}def gdl_models():\n    yield {SPEC.replace('samples', 'sings')}\n", "'m' names the role 'sings'"),
     "kind": (
         f"{HOOK}def gdl_steps():\n    yield StepSpec('s', 'S.', target='a:b', arguments='a:c', gives='smell')\n",
@@ -198,7 +207,9 @@ def test_unknown_names_get_a_hint() -> None:
         registry.find("step", "nobody/train")
     with pytest.raises(UnknownNameError, match="unknown model 'vae/vea'; did you mean 'vae/vae'"):
         registry.find("model", "vae/vea")
-    with pytest.raises(PluginError, match="plugin 'gdl_swirly' is not installed; if you trust it: pip install gdl-swirly"):
+    with pytest.raises(
+        PluginError, match="plugin 'gdl_swirly' is not installed; if you trust it: pip install gdl-swirly"
+    ):
         registry.plugin("gdl_swirly")
     assert registry.plugin("gdl_toolkit").package == "gdl-toolkit"
 
