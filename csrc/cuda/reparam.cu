@@ -1,0 +1,211 @@
+// The reparameterization trick with its KL divergence, forward and backward.
+#include "common.cuh"
+
+namespace gdl {
+namespace cuda {
+
+// ---- forward -------------------------------------------------------------------------------------------------------
+
+template <class Storage> struct ForwardArrays {
+  const typename Storage::T *mean, *log_var;
+  typename Storage::T* z;
+};
+
+// Writes the z of one quad and returns its share of the KL divergence.
+template <class Storage, bool kAligned>
+__device__ float forward_quad(const ForwardArrays<Storage>& a, const Quads& quads, const Generator& generator, int64_t quad) {
+  int size;
+  const int64_t at = quads.element<kAligned>(quad, size);
+  float mean[4], log_var[4], z[4];
+  load_quad<Storage, kAligned>(a.mean + at, size, mean);
+  load_quad<Storage, kAligned>(a.log_var + at, size, log_var);
+  generator(quad, z);
+  float kl = 0.0f;
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    float clamped, std, variance_minus_one;
+    M::variance_terms(log_var[j], clamped, std, variance_minus_one);
+    z[j] = Scalar::fma(std, z[j], mean[j]);
+    kl += M::kl_term(mean[j], clamped, variance_minus_one);  // elements past the row's end were read as 0: no share
+  }
+  store_quad<Storage, kAligned>(a.z + at, size, z);
+  return kl;
+}
+
+template <class Storage, bool kAligned>
+__global__ void __launch_bounds__(kThreads) forward_kernel(ForwardArrays<Storage> arrays, Quads quads, Key key) {
+  const Generator generator(key);
+  for (int64_t quad = thread_index(); quad < quads.count; quad += thread_count()) {
+    forward_quad<Storage, kAligned>(arrays, quads, generator, quad);
+  }
+}
+
+enum { kQuadsPerThread = 8 };
+const int64_t kQuadsPerPiece = kThreads * kQuadsPerThread;
+
+// A group of threads works on a piece of a row, or on a whole row where the group is smaller than a block.
+template <class Storage, bool kAligned, int kGroup>
+__global__ void __launch_bounds__(kThreads)
+    forward_kl_kernel(ForwardArrays<Storage> arrays, Quads quads, Key key, float* kl, int64_t pieces_per_row, int64_t pieces) {
+  const Generator generator(key);
+  const int64_t groups = thread_count() / kGroup;
+  for (int64_t piece = thread_index() / kGroup; piece < pieces; piece += groups) {
+    const int64_t row = piece / pieces_per_row, begin = (piece - row * pieces_per_row) * kQuadsPerPiece;
+    int64_t end = pieces_per_row == 1 ? quads.per_row : begin + kQuadsPerPiece;
+    end = end < quads.per_row ? end : quads.per_row;
+    float sum = 0.0f;
+    for (int64_t q = begin + threadIdx.x % kGroup; q < end; q += kGroup) {
+      sum += forward_quad<Storage, kAligned>(arrays, quads, generator, row * quads.per_row + q);
+    }
+    sum = group_sum<kGroup>(sum);
+    if (threadIdx.x % kGroup == 0) kl[piece] = sum;
+  }
+}
+
+__global__ void __launch_bounds__(kThreads) sum_pieces_kernel(const float* pieces, float* kl, int64_t pieces_per_row, int64_t rows) {
+  for (int64_t row = thread_index(); row < rows; row += thread_count()) {
+    double sum = 0.0;
+    for (int64_t i = 0; i < pieces_per_row; ++i) sum += (double)pieces[row * pieces_per_row + i];
+    kl[row] = (float)sum;
+  }
+}
+
+inline int64_t pieces_per_row(int64_t cols) {
+  const int64_t pieces = ((cols + 3) / 4 + kQuadsPerPiece - 1) / kQuadsPerPiece;
+  return pieces < 1 ? 1 : pieces;
+}
+
+template <class Storage> struct ReparamForward {
+  typedef typename Storage::T T;
+
+  template <bool kAligned, int kGroup>
+  static int run_kl(const ForwardArrays<Storage>& arrays, const Quads& quads, const Key& key, float* kl, int64_t per_row,
+                    int64_t rows, cudaStream_t stream) {
+    const int64_t pieces = rows * per_row;
+    const unsigned blocks = blocks_for(pieces, kThreads / kGroup);
+    forward_kl_kernel<Storage, kAligned, kGroup><<<blocks, kThreads, 0, stream>>>(arrays, quads, key, kl, per_row, pieces);
+    return launched();
+  }
+
+  template <bool kAligned>
+  static int run_aligned(const gdl_reparam_forward_args& args, const ForwardArrays<Storage>& arrays, const Key& key,
+                         float* scratch, cudaStream_t stream) {
+    const int64_t rows = args.noise.rows;
+    const Quads quads(rows, args.noise.cols);
+    if (!args.kl) {
+      if (quads.count == 0) return GDL_OK;
+      forward_kernel<Storage, kAligned><<<blocks_for(quads.count, kThreads), kThreads, 0, stream>>>(arrays, quads, key);
+      return launched();
+    }
+    if (rows == 0) return GDL_OK;
+    if (quads.per_row <= 4) return run_kl<kAligned, 1>(arrays, quads, key, args.kl, 1, rows, stream);
+    if (quads.per_row <= kWarp * kQuadsPerThread) {
+      return run_kl<kAligned, kWarp>(arrays, quads, key, args.kl, 1, rows, stream);
+    }
+    const int64_t per_row = pieces_per_row(args.noise.cols);
+    if (per_row == 1) return run_kl<kAligned, kThreads>(arrays, quads, key, args.kl, 1, rows, stream);
+    const int status = run_kl<kAligned, kThreads>(arrays, quads, key, scratch, per_row, rows, stream);
+    if (status != GDL_OK) return status;
+    sum_pieces_kernel<<<blocks_for(rows, kThreads), kThreads, 0, stream>>>(scratch, args.kl, per_row, rows);
+    return launched();
+  }
+
+  static int run(const gdl_reparam_forward_args& args, const int64_t* device_key, void* scratch, cudaStream_t stream) {
+    const ForwardArrays<Storage> arrays = {static_cast<const T*>(args.mean), static_cast<const T*>(args.log_var),
+                                           static_cast<T*>(args.z)};
+    const Key key = make_key(args.noise, device_key);
+    const bool whole = args.noise.cols % 4 == 0 && aligned<Storage>(args.mean) && aligned<Storage>(args.log_var) &&
+                       aligned<Storage>(args.z);
+    float* pieces = static_cast<float*>(scratch);
+    return whole ? run_aligned<true>(args, arrays, key, pieces, stream) : run_aligned<false>(args, arrays, key, pieces, stream);
+  }
+};
+
+// ---- backward ------------------------------------------------------------------------------------------------------
+
+template <class Storage> struct BackwardArrays {
+  const typename Storage::T *grad_z, *mean, *log_var;
+  const float* grad_kl;
+  typename Storage::T *grad_mean, *grad_log_var;
+};
+
+template <class Storage, bool kAligned, bool kGradZ, bool kGradKl>
+__global__ void __launch_bounds__(kThreads) backward_kernel(BackwardArrays<Storage> a, Quads quads, Key key) {
+  const Generator generator(key);
+  for (int64_t quad = thread_index(); quad < quads.count; quad += thread_count()) {
+    int size;
+    const int64_t at = quads.element<kAligned>(quad, size);
+    float log_var[4], mean[4] = {}, noise[4] = {}, to_mean[4] = {}, to_log_var[4] = {};
+    load_quad<Storage, kAligned>(a.log_var + at, size, log_var);
+    if (kGradZ) {
+      load_quad<Storage, kAligned>(a.grad_z + at, size, to_mean);
+      generator(quad, noise);
+    }
+    if (kGradKl) load_quad<Storage, kAligned>(a.mean + at, size, mean);
+    const float g = kGradKl ? a.grad_kl[quads.row(quad)] : 0.0f;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      float clamped, std, variance_minus_one;
+      M::variance_terms(log_var[j], clamped, std, variance_minus_one);
+      if (kGradZ) {
+        to_log_var[j] = Scalar::mul(Scalar::mul(to_mean[j], noise[j]), Scalar::mul(std, 0.5f));
+      }
+      if (kGradKl) {
+        to_mean[j] = Scalar::fma(g, mean[j], to_mean[j]);
+        to_log_var[j] = Scalar::fma(Scalar::mul(g, 0.5f), variance_minus_one, to_log_var[j]);
+      }
+    }
+    if (kGradKl) store_quad<Storage, kAligned>(a.grad_mean + at, size, to_mean);
+    store_quad<Storage, kAligned>(a.grad_log_var + at, size, to_log_var);
+  }
+}
+
+template <class Storage> struct ReparamBackward {
+  typedef typename Storage::T T;
+
+  template <bool kAligned>
+  static int run_aligned(const BackwardArrays<Storage>& a, const Quads& quads, const Key& key, cudaStream_t stream) {
+    const unsigned blocks = blocks_for(quads.count, kThreads);
+    if (a.grad_z && a.grad_kl) {
+      backward_kernel<Storage, kAligned, true, true><<<blocks, kThreads, 0, stream>>>(a, quads, key);
+    } else if (a.grad_z) {
+      backward_kernel<Storage, kAligned, true, false><<<blocks, kThreads, 0, stream>>>(a, quads, key);
+    } else if (a.grad_kl) {
+      backward_kernel<Storage, kAligned, false, true><<<blocks, kThreads, 0, stream>>>(a, quads, key);
+    } else {
+      return GDL_BAD_ARGUMENT;
+    }
+    return launched();
+  }
+
+  static int run(const gdl_reparam_backward_args& args, const int64_t* device_key, cudaStream_t stream) {
+    const BackwardArrays<Storage> a = {static_cast<const T*>(args.grad_z),
+                                       static_cast<const T*>(args.mean),
+                                       static_cast<const T*>(args.log_var),
+                                       args.grad_kl,
+                                       static_cast<T*>(args.grad_mean),
+                                       static_cast<T*>(args.grad_log_var)};
+    const Quads quads(args.noise.rows, args.noise.cols);
+    if (quads.count == 0) return GDL_OK;
+    const Key key = make_key(args.noise, device_key);
+    const bool whole = quads.whole() && aligned<Storage>(a.grad_z) && aligned<Storage>(a.mean) &&
+                       aligned<Storage>(a.log_var) && aligned<Storage>(a.grad_mean) && aligned<Storage>(a.grad_log_var);
+    return whole ? run_aligned<true>(a, quads, key, stream) : run_aligned<false>(a, quads, key, stream);
+  }
+};
+
+}  // namespace cuda
+}  // namespace gdl
+
+int64_t gdl_cuda_reparam_forward_scratch(const gdl_reparam_forward_args* args) {
+  const int64_t per_row = gdl::cuda::pieces_per_row(args->noise.cols);
+  return args->kl && per_row > 1 ? args->noise.rows * per_row * (int64_t)sizeof(float) : 0;
+}
+
+int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const int64_t* device_key, void* scratch, void* stream) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamForward>(*args, device_key, scratch, static_cast<cudaStream_t>(stream));
+}
+
+int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const int64_t* device_key, void* stream) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamBackward>(*args, device_key, static_cast<cudaStream_t>(stream));
+}
