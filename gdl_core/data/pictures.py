@@ -142,6 +142,8 @@ def _decode(image: Image.Image, framing: Framing) -> NDArray[np.uint8]:
     image.load()
     orientation = _orientation(image)
     small = _plain(image).resize(target, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    if small.mode in ("I", "F"):
+        small = Image.fromarray(_eight_bits(np.asarray(small), whole=small.mode == "I"))
     if orientation in _TRANSPOSE:
         small = small.transpose(_TRANSPOSE[orientation])
     mode = "L" if framing.channels == 1 else "RGB"
@@ -176,24 +178,23 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return the picture as L, RGB or RGBA with 8 bits a channel."""
+    """Return the picture as L, RGB or RGBA with 8 bits a channel; I and F stay, as resampling can do them."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        return image
     if image.mode in ("RGBA", "LA", "La", "RGBa", "PA") or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in ("L", "RGB"):
         return image
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image)))
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale deep grey levels to 0 … 255: 16 bits by their range, floats in [0, 1] by 255, others by their maximum."""
-    if levels.dtype.kind == "u" and levels.dtype.itemsize == 2:
-        high: NDArray[np.uint8] = (levels >> 8).astype(np.uint8)
-        return high
+def _eight_bits(levels: NDArray[Any], whole: bool) -> NDArray[np.uint8]:
+    """Scale deep grey levels to 0 … 255: whole ones by 65535, floats in [0, 1] by 1, larger ones by their maximum."""
     finite = np.nan_to_num(levels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     top = float(finite.max(initial=0.0))
-    whole = np.issubdtype(levels.dtype, np.integer)
-    ceiling = next((limit for limit in ((65535.0,) if whole else (1.0, 255.0, 65535.0)) if top <= limit), top)
-    scaled: NDArray[np.uint8] = np.clip(finite * (255.0 / max(ceiling, 1e-30)), 0.0, 255.0).astype(np.uint8)
+    # Resampling overshoots a little.
+    ceiling = next((limit for limit in ((65535.0,) if whole else (1.0, 255.0, 65535.0)) if top <= 1.02 * limit), top)
+    scaled: NDArray[np.uint8] = np.clip(finite * (255.0 / ceiling), 0.0, 255.0).astype(np.uint8)
     return scaled
