@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from gdl_core.media.atomic import write_bytes
 from gdl_core.media.film import Pixels, big_frames, durations
-from gdl_core.media.raster import opened, read_raster, still, to_image
+from gdl_core.media.raster import alike, opened, still, to_image, to_pixels
 from gdl_core.media.record import Record, from_text, to_text, with_content
 from gdl_core.media.sheet import flatten
-from gdl_core.values import Frames
+from gdl_core.values import Frames, Images
 
 _SAMPLE = 1 << 20
 
@@ -22,19 +23,21 @@ _SAMPLE = 1 << 20
 def write(value: Any, path: Path, record: Record | None) -> list[Path]:
     """Write a film as an animation (at most 50 frames a second, as browsers show it), else what PNG would show."""
     film = isinstance(value, Frames)
-    frames = big_frames(value) if film else still(value)[None]
-    first, *others = _with_palette(flatten(frames))
+    frames = flatten(big_frames(value) if film else still(value)[None])
+    first, *others = pictures = _with_palette(frames)
     options: dict[str, Any] = {"optimize": False, "disposal": 1}
     if film:
         times = [10 * hundredths for hundredths in durations(len(frames), value.fps, 100, least=2)]
         options |= {"save_all": True, "append_images": others, "duration": times}
         if value.loop:
             options["loop"] = 0
-    data = _encode(first, options)
     if record is not None:
-        record = with_content(record, read_raster(data))
-        data = _encode(first, options | {"comment": to_text(record or {}).encode()})
-    write_bytes(path, data)
+        shown = alike([to_pixels(picture if picture.mode == "L" else picture.convert("RGB")) for picture in pictures])
+        seen = Frames(shown) if len(shown) > 1 else Images(shown)
+        options["comment"] = to_text(with_content(record, seen) or {}).encode()
+    buffer = BytesIO()
+    first.save(buffer, "GIF", **options)
+    write_bytes(path, buffer.getvalue())
     return [path]
 
 
@@ -42,22 +45,41 @@ def _with_palette(frames: Pixels) -> list[Image.Image]:
     """Give all frames one palette, so that nothing flickers: exact where 256 colours are enough, else by median cut."""
     if frames.shape[-1] == 1:
         return [to_image(frame) for frame in frames]
-    colours = frames.reshape(-1, 3)
-    codes = np.unique(colours.astype(np.uint32) @ np.array([65536, 256, 1], dtype=np.uint32))
-    if len(codes) <= 256:
-        exact = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
-        palette = Image.new("P", (1, 1))
-        palette.putpalette(exact.tobytes())
-    else:
-        few = colours[:: max(1, len(colours) // _SAMPLE)]
-        palette = Image.fromarray(few[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2)
-    return [to_image(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    used = np.zeros(1 << 24, dtype=bool)
+    for frame in frames:
+        used[_codes(frame)] = True
+    table = colours = _unpack(np.flatnonzero(used))
+    if len(colours) > 256:
+        few = frames.reshape(-1, 3)[:: max(1, frames.size // (3 * _SAMPLE))]  # so that common colours count for more
+        cut = Image.fromarray(few[None]).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2)
+        table = np.array(cut.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    places = np.zeros(1 << 24, dtype=np.uint8)
+    places[used] = _nearest(colours, table)
+    pictures = []
+    for frame in frames:
+        picture = Image.fromarray(places[_codes(frame)])
+        picture.putpalette(table.tobytes())
+        pictures.append(picture)
+    return pictures
 
 
-def _encode(image: Image.Image, options: dict[str, Any]) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "GIF", **options)
-    return buffer.getvalue()
+def _codes(frame: Pixels) -> NDArray[np.uint32]:
+    """Return each colour as one number, (height, width)."""
+    wide = frame.astype(np.uint32)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def _unpack(codes: NDArray[Any]) -> Pixels:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
+
+
+def _nearest(colours: Pixels, table: Pixels) -> NDArray[np.uint8]:
+    """Return the index of the nearest colour of a table for each colour, (n,)."""
+    found = []
+    for start in range(0, len(colours), 4096):
+        apart = colours[start : start + 4096, None].astype(np.int32) - table[None].astype(np.int32)
+        found.append((apart**2).sum(axis=-1).argmin(axis=1))
+    return np.concatenate(found).astype(np.uint8)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

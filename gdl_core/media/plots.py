@@ -125,6 +125,7 @@ def line_panels(panels: Mapping[str, Sequence[Line]], x_label: str, log: bool = 
             axes.grid(True, axis="y")
             if log and all(value > 0 for line in lines for value in line.y):
                 axes.set_yscale("log")
+            axes.locator_params(axis="x", integer=True)
             if index + across >= len(panels):
                 axes.set_xlabel(x_label)
         handles: dict[str, Any] = {}
@@ -146,7 +147,7 @@ def scatter_panels(clouds: Sequence[Cloud], across: int, title: str, colour: str
         shown: Any = None
         low, high = _range(clouds)
         for axes, cloud in zip(panels, clouds, strict=True):
-            size = float(np.clip(9000 / max(1, len(cloud.points)), 1.5, 22))
+            size = float(np.clip(20_000 / max(1, len(cloud.points)), 2.5, 22))
             style: Any = {"s": size, "linewidths": 0, "alpha": 0.75, "rasterized": True}
             x, y = cloud.points[:, 0], cloud.points[:, 1]
             if names:
@@ -178,8 +179,8 @@ def _frame(axes: Axes, cloud: Cloud) -> None:
     axes.set_ylabel(cloud.y_label)
     axes.grid(True)
     if cloud.unit_square:
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
         axes.set_aspect("equal", adjustable="box")
     else:
         axes.set_aspect("equal", adjustable="datalim")

@@ -41,8 +41,8 @@ def to_pixels(image: Image.Image) -> Pixels:
         mode = "L"
     else:
         mode = "RGB"
-    array: Pixels = np.asarray(image.convert(mode))
-    return np.atleast_3d(array)
+    array = np.asarray(image.convert(mode), dtype=np.uint8)
+    return array[..., None] if image.mode in ("1", "L") and not see_through else array
 
 
 def still(value: Any) -> Pixels:
@@ -116,11 +116,11 @@ def read_raster(source: Path | bytes) -> Images | Frames:
         loop = "loop" in image.info and image.info["loop"] == 0
     # Encoders merge equal neighbours into one longer frame; the shortest frame is the beat.
     repeats = [max(1, round(length / min(lengths))) for length in lengths]
-    pixels = np.repeat(_alike(frames), repeats, axis=0)
+    pixels = np.repeat(alike(frames), repeats, axis=0)
     return Frames(pixels, fps=len(pixels) * 1000 / sum(lengths), loop=loop)
 
 
-def _alike(frames: list[Pixels]) -> Pixels:
+def alike(frames: list[Pixels]) -> Pixels:
     """Stack frames, dropping what none of them uses: an alpha that is always opaque, colour that is always grey."""
     channels = max(frame.shape[-1] for frame in frames)
     if channels > 1:
@@ -132,8 +132,8 @@ def _alike(frames: list[Pixels]) -> Pixels:
                 for frame, alpha in zip(frames, opaque, strict=True)
             ]
     stacked = np.stack(frames)
-    if stacked.shape[-1] == 4 and (stacked[..., 3] == 255).all():
+    if stacked.shape[-1] == 4 and all((frame[..., 3] == 255).all() for frame in stacked):
         stacked = stacked[..., :3]
-    if stacked.shape[-1] == 3 and (stacked[..., :1] == stacked).all():
+    if stacked.shape[-1] == 3 and all((frame[..., :1] == frame).all() for frame in stacked):
         stacked = stacked[..., :1]
     return np.ascontiguousarray(stacked)

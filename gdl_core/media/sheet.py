@@ -119,7 +119,7 @@ class _Block:
 
 def _measure(grid: Grid, factor: int, left: int) -> _Block:
     high, wide = grid.pixels.shape[1] * factor, grid.pixels.shape[2] * factor
-    gap = grid.gap if grid.gap >= 0 else max(2, min(8, wide // 16))
+    gap = grid.gap if grid.gap >= 0 else max(1, min(8, wide // 24))
     size = _SIZE if wide >= 100 else _SIZE - 3
     captions = tuple(wrap(caption, wide, size) for caption in grid.captions)
     heads = tuple(wrap(head, wide, size) for head in grid.heads)

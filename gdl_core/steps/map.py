@@ -31,7 +31,7 @@ class Arguments(StepArguments):
         description="z: the latent plane itself; p: through the normal CDF, where the prior is even",
     )
     held_out: bool | None = Field(None, description="true: held-out samples; false: training samples; none: all")
-    limit: int = Field(10_000, ge=10, le=1_000_000, description="samples at most, chosen by the seed")
+    limit: int = Field(5000, ge=10, le=1_000_000, description="samples at most, chosen by the seed")
     title: str = Field("", description="a line above; left out: one that says what is shown")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
