@@ -17,14 +17,20 @@ import torch
 from latent.models import TinyConv, TinyMlp, TinyProbe, make
 
 import gdl_core
+import gdl_data
+import gdl_vae
 from gdl_core.errors import CancelledError, CheckpointError, DataError, InputError, RoleError
 from gdl_core.hooks import hookimpl
 from gdl_core.latent.tiles import decode_rows, encode_rows, sample_rows, to_pixels
+from gdl_core.measures import MEASURES
+from gdl_core.measures.subject import Subject
 from gdl_core.model_file import write_model
 from gdl_core.noise import Noise
 from gdl_core.registry import Registry
 from gdl_core.session import Session
-from gdl_core.specs import ModelSpec
+from gdl_core.specs import ModelSpec, load_target
+from gdl_core.steps import train
+from gdl_core.steps.context import StepContext
 from gdl_core.values import Column
 
 TRAINED = replace(
@@ -119,7 +125,7 @@ def test_pictures_of_every_kind_are_taken(session: Session) -> None:
     assert (session.encode(grey[0, ..., 0]) == session.encode(grey)[0]).all()
     assert np.allclose(session.encode(PICTURES / 255.0), session.encode(PICTURES), atol=1e-6)
     assert np.allclose(
-        session.encode(PICTURES.tolist() if False else (PICTURES / 255).astype(np.float16)),
+        session.encode((PICTURES / 255).astype(np.float16)),
         session.encode(PICTURES),
         atol=1e-2,
     )
@@ -323,6 +329,35 @@ def test_closing_does_not_break_what_is_under_way() -> None:
     session = Session(TRAINED, "cpu")
     film = session.walk(frames=24, progress=lambda done, total: session.close())
     assert (film == Session(TRAINED, "cpu").walk(frames=24)).all()
+
+
+def test_a_real_model_goes_the_whole_way(tmp_path: Path) -> None:
+    registry = Registry.from_plugins({"vae": gdl_vae, "data": gdl_data})
+    context = StepContext("digits", Noise(7).stream("digits"), tmp_path, tmp_path, registry)
+    spec = registry.find("dataset", "digits")
+    data = registry.load(spec, "target")(registry.load(spec, "config")(), context)
+    small = {"network": "mlp", "width": 64, "depth": 1}
+    asked = {"model": "vae", "data": data, "for": "150 steps", "set": small, "precision": "fp32", "previews": False}
+    context = replace(context, name="vae", noise=Noise(7).stream("vae"))
+    trained = train.run(train.Arguments.model_validate(asked), context)
+    write_model(trained, tmp_path / "vae.gdl", {"seed": 7})
+    subject = Subject(trained, data, Noise(1), limit=300)
+    found = {one.name: one for spec in MEASURES for one in load_target(spec.target)(subject)}
+    error = found["reconstruction error (RMSE)"]
+    assert error.value < error.baselines["mean sample"]
+    assert "k-NN accuracy, label" in found
+    with gdl_core.open(tmp_path / "vae.gdl", "cpu", registry=registry) as vae:
+        assert len(vae.info.attributes["label"]) == 10
+        pictures = data.pixels(data.held_out[:20])
+        z = vae.encode(pictures)
+        assert (z == encode_rows(trained, data, data.held_out[:20]).mean.numpy()).all()
+        fresh = vae.sample(16, seed=7)
+        assert (vae.sample(1, seed=7, start=5)[0] == fresh[5]).all()
+        film = vae.morph(fresh[0], fresh[1], frames=48)
+        assert film.shape == (48, 28, 28, 1)
+        assert (film[-1] == vae.reconstruct(fresh[1])).all()
+        ones = data.columns["label"].values[data.held_out[:20]] == 1
+        assert vae.apply(pictures, vae.attribute(pictures, ones), [0, 1]).shape == (2, 20, 28, 28, 1)
 
 
 def test_embedding_needs_no_command_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby, takewhile
 from math import prod
 from typing import Literal
 
@@ -160,23 +161,40 @@ HEADER = ("measure", "of", "value", "unit", "better", "n", "note")
 def to_table(measured: Sequence[tuple[str, Sequence[Measurement]]], title: str = "measurements") -> Table:
     """Return a table with a row for each number: first the models', then the baselines of the same measure.
 
-    A baseline that is the same for several models is told once; where it differs, it names the model it belongs to.
+    A baseline that is the same for several models, or for measures that follow one another, is told once; where it
+    differs between models, it names the one that it belongs to.
 
     Args:
         measured: (name of a model, its measurements), the models in the order to show.
         title: of the table.
     """
-    names = list(dict.fromkeys(measurement.name for _, found in measured for measurement in found))
+    held: dict[str, list[tuple[str, Measurement]]] = {}
+    for model, found in measured:
+        for one in found:
+            held.setdefault(one.name, []).append((model, one))
     rows: list[tuple[Cell, ...]] = []
-    for name in names:
-        here = [(model, one) for model, found in measured for one in found if one.name == name]
-        rows += [(name, model, one.value, one.unit, _better(one), one.n, one.note) for model, one in here]
-        rows += _baselines(name, here)
+    for _, group in groupby(held.items(), key=lambda item: _shared_baselines(item[1]) or item[0]):
+        members = list(group)
+        for name, here in members:
+            rows += [_row(name, model, one.value, one, one.note) for model, one in here]
+        rows += _baselines(_common_name([name for name, _ in members]), members[-1][1])
     return Table(HEADER, tuple(rows), title)
 
 
-def _better(one: Measurement) -> str:
-    return "" if one.better == "none" else one.better
+def _shared_baselines(here: Sequence[tuple[str, Measurement]]) -> tuple[object, ...] | None:
+    """Return the baselines of a measure if all of its models have the same, to be compared with the next one's."""
+    found = {(one.unit, one.better, one.n, *sorted(one.baselines.items())) for _, one in here}
+    return found.pop() if len(found) == 1 and here[0][1].baselines else None
+
+
+def _common_name(names: Sequence[str]) -> str:
+    """Return the words that names begin with alike."""
+    alike = takewhile(lambda words: len(set(words)) == 1, zip(*(name.split() for name in names), strict=False))
+    return " ".join(words[0] for words in alike).rstrip(" ,") or "; ".join(names)
+
+
+def _row(name: str, of: str, value: float, one: Measurement, note: str = "") -> tuple[Cell, ...]:
+    return (name, of, value, one.unit, "" if one.better == "none" else one.better, one.n, note)
 
 
 def _baselines(name: str, here: Sequence[tuple[str, Measurement]]) -> list[tuple[Cell, ...]]:
@@ -186,5 +204,5 @@ def _baselines(name: str, here: Sequence[tuple[str, Measurement]]) -> list[tuple
         same = len({one.baselines[baseline] for _, one in holders}) == 1
         for model, one in holders[:1] if same else holders:
             label = f"({baseline})" if same else f"({baseline}, for {model})"
-            rows.append((name, label, one.baselines[baseline], one.unit, _better(one), one.n, ""))
+            rows.append(_row(name, label, one.baselines[baseline], one))
     return rows

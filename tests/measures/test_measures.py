@@ -266,3 +266,13 @@ def test_the_table_sets_models_and_baselines_side_by_side() -> None:
     assert table.column("value") == (1.0, 1.5, 3.0, 2.0, 2.5, 7.0)
     assert table.column("better")[-1] == ""
     assert table.column("note")[0] == "a note"
+
+
+def test_baselines_that_measures_share_are_told_once() -> None:
+    near, far = (Measurement(f"accepted at {d}", d / 10, "", "higher", {"real": 0.95}, 256) for d in (1, 2))
+    other = Measurement("accepted alone", 0.5, "", "higher", {"real": 0.9}, 256)
+    table = to_table([("vae", [near, far, other]), ("plain", [near, far, other])])
+    names = ["accepted at 1", "accepted at 1", "accepted at 2", "accepted at 2", "accepted at"]
+    assert table.column("measure") == (*names, "accepted alone", "accepted alone", "accepted alone")
+    assert table.column("of")[4] == table.column("of")[7] == "(real)"
+    assert (table.column("value")[4], table.column("value")[7]) == (0.95, 0.9)
