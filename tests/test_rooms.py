@@ -183,7 +183,7 @@ def test_no_file_is_past_400_lines() -> None:
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
-MACHINE_PATH = re.compile(r"(?<![\w.:~/$}-])/(?:work|root|home|opt|farm|Users|tmp)/\w|[A-Z]:\\Users")
+MACHINE_PATH = re.compile(r"(?<![\w.:~/$}-])/(?:work|root|home|opt|farm|Users|tmp/\w+)/\w|[A-Z]:\\Users")
 
 
 def test_no_tracked_text_names_a_path_of_some_machine() -> None:
