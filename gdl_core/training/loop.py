@@ -27,6 +27,7 @@ from gdl_core.training.average import Average
 from gdl_core.training.build import choose_device
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.curves import Curves, Log
+from gdl_core.training.memory import keep_freed_memory, return_freed_memory
 from gdl_core.training.order import Order
 from gdl_core.training.players import Game, Seat
 from gdl_core.training.precision import Verdict, autocast, decide
@@ -99,6 +100,8 @@ def train(
     device = choose_device(config.device)
     folder.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
+    if device.type == "cpu":
+        keep_freed_memory()
     try:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
@@ -108,6 +111,8 @@ def train(
             return run.go(progress, cancelled)
     finally:
         torch.set_num_threads(threads)
+        if device.type == "cpu":
+            return_freed_memory()
 
 
 class _Run:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-import platformdirs
 import torch
 from torch import nn
+
+from gdl_core.data.cache import cache_folder, write_atomically
 
 PAYS = 1.15
 """bf16 is taken from this speed-up on; below it the coarser arithmetic is not worth the noise of the measurement."""
@@ -88,11 +88,6 @@ def decide(
     return verdict
 
 
-def cache_folder() -> Path:
-    """Return the user's cache folder of gdl: `GDL_CACHE`, or the platform's usual place."""
-    return Path(os.environ.get("GDL_CACHE") or platformdirs.user_cache_path("gdl"))
-
-
 def _signature(device: torch.device, model: nn.Module, batch: int) -> str:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
@@ -144,10 +139,6 @@ def _read(file: Path) -> Verdict | None:
 
 
 def _write(file: Path, verdict: Verdict) -> None:
-    try:
+    with suppress(OSError):  # a cache that cannot be written only costs a second next time
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(asdict(verdict)))
-        temporary.replace(file)
-    except OSError:
-        pass  # a cache that cannot be written only costs a second next time
+        write_atomically(file, lambda stream: stream.write(json.dumps(asdict(verdict)).encode()))

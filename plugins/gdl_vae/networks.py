@@ -1,8 +1,8 @@
 """Encoders and decoders for any shape of sample: fully connected, and convolutional for pictures of any size.
 
 The convolutional networks never compute at full resolution: pixels are folded 2 × 2 into channels first and unfolded
-last, which costs a CPU a fraction. Pictures whose sides do not halve evenly are padded by their own edge on the way in,
-and the reconstruction is cropped on the way out.
+last, which costs a CPU a fraction. Weights lie channels-last, the layout that convolutions are fastest in. Pictures
+whose sides do not halve evenly are padded by their own edge on the way in, and cropped on the way out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from gdl_core.errors import InputError
 from gdl_vae.config import AutoencoderConfig
@@ -119,14 +121,14 @@ def _conv_encoder(config: AutoencoderConfig, data_shape: Sequence[int], outputs:
         activation(),
     ]
     for a, b in pairwise(channels):
-        layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), activation()]
+        layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), activation()]
     layers += [
         nn.Flatten(),
         nn.Linear(channels[-1] * height * width, _CONV_HIDDEN),
         activation(),
         nn.Linear(_CONV_HIDDEN, outputs),
     ]
-    return nn.Sequential(*layers)
+    return _channels_last(nn.Sequential(*layers))
 
 
 def _conv_decoder(config: AutoencoderConfig, data_shape: Sequence[int]) -> nn.Module:
@@ -146,4 +148,9 @@ def _conv_decoder(config: AutoencoderConfig, data_shape: Sequence[int]) -> nn.Mo
         nn.PixelShuffle(2),  # (batch, c, h, w)
         Crop(data_shape[1], data_shape[2]),
     ]
-    return nn.Sequential(*layers)
+    return _channels_last(nn.Sequential(*layers))
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    converted: nn.Module = convert_conv2d_weight_memory_format(network, torch.channels_last)
+    return converted
