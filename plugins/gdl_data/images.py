@@ -39,10 +39,7 @@ def build(config: ImagesConfig, context: BuildContext) -> Dataset:
 
     hashes, unreadable = hash_files(root, names, context.progress)
     first: dict[str, str] = {}
-    for name in sorted(hashes):
-        kept = first.setdefault(hashes[name], name)
-        if kept != name:
-            notes.append(f"left out {name}: a copy of {kept}")
+    copies = [name for name in sorted(hashes) if first.setdefault(hashes[name], name) != name]
     framing = Framing(
         config.size, 0 if config.channels == "auto" else config.channels, config.fit, config.background, config.min_size
     )
@@ -50,11 +47,13 @@ def build(config: ImagesConfig, context: BuildContext) -> Dataset:
         raise DataError(f"{root}: none of the {len(names)} pictures can be read ({unreadable[0]})")
     order = [first[digest] for digest in sorted(first)]
     loaded = load_pictures("images", root, order, hashes, framing, context.progress, config.limit)
+    about = [f"left out {len(copies)} copies of other pictures, e.g. {copies[0]}"] if copies else []
     if labels:
-        columns, about = columns_of(labels, [rows[name] for name in loaded.names])
+        columns, left_out = columns_of(labels, [rows[name] for name in loaded.names])
     else:
-        columns, about = class_folders(loaded.names), []
+        columns, left_out = class_folders(loaded.names), []
     return finish(
         "images", loaded.pictures, columns, context,
-        held_out=config.held_out, digest=loaded.digest, notes=[*notes, *unreadable, *sorted(loaded.notes), *about],
+        held_out=config.held_out, digest=loaded.digest,
+        notes=[*notes, *unreadable, *sorted(loaded.notes), *about, *left_out],
     )  # fmt: skip
