@@ -17,9 +17,9 @@ namespace {
 
 const char* const kSchemas[] = {
     "randn(Tensor like, Tensor key) -> Tensor",
-    "reparam_forward(Tensor mean, Tensor log_var, Tensor key, bool with_kl) -> (Tensor, Tensor)",
-    "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, "
-    "bool has_grad_kl) -> (Tensor, Tensor)",
+    "reparam_forward(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor)",
+    "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, int kl)"
+    " -> (Tensor, Tensor)",
     "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize) -> Tensor",
     "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize) -> (Tensor, Tensor)",
 };
@@ -45,6 +45,11 @@ struct Cpu {
   void reparam_forward(const gdl_reparam_forward_args& a, const int64_t*, const Tensor&) {
     check_status(gdl_cpu_reparam_forward(&a, torch_parallel_for));
   }
+  void sum(const float* values, int64_t count, float scale, float* out) {
+    double total = 0.0;
+    for (int64_t i = 0; i < count; ++i) total += static_cast<double>(values[i]);
+    *out = static_cast<float>(total * static_cast<double>(scale));
+  }
   void reparam_backward(const gdl_reparam_backward_args& a, const int64_t*) {
     check_status(gdl_cpu_reparam_backward(&a, torch_parallel_for));
   }
@@ -60,7 +65,8 @@ struct CudaLibrary {
 #define GDL_CUDA_FUNCTIONS(X)                                                            \
   X(gdl_cuda_randn) X(gdl_cuda_reparam_forward) X(gdl_cuda_reparam_backward)             \
   X(gdl_cuda_path_forward) X(gdl_cuda_path_backward) X(gdl_cuda_reparam_forward_scratch) \
-  X(gdl_cuda_path_forward_scratch) X(gdl_cuda_path_backward_scratch) X(gdl_cuda_device_count) X(gdl_cuda_error_string)
+  X(gdl_cuda_path_forward_scratch) X(gdl_cuda_path_backward_scratch) X(gdl_cuda_sum) X(gdl_cuda_device_count)             \
+  X(gdl_cuda_error_string)
 #define GDL_MEMBER(name) decltype(&::name) name;
   GDL_CUDA_FUNCTIONS(GDL_MEMBER)
 #undef GDL_MEMBER
@@ -93,6 +99,9 @@ struct Cuda {
   void reparam_forward(const gdl_reparam_forward_args& a, const int64_t* key, const Tensor& like) {
     const Tensor memory = scratch(cuda.gdl_cuda_reparam_forward_scratch(&a), like);
     check_status(cuda.gdl_cuda_reparam_forward(&a, key, memory.mutable_data(), stream));
+  }
+  void sum(const float* values, int64_t count, float scale, float* out) {
+    check_status(cuda.gdl_cuda_sum(values, count, scale, out, stream));
   }
   void reparam_backward(const gdl_reparam_backward_args& a, const int64_t* key) {
     check_status(cuda.gdl_cuda_reparam_backward(&a, key, stream));
@@ -160,29 +169,49 @@ template <class Device> void randn(StableIValue* stack, uint64_t, uint64_t) {
   stack[0] = out.release();
 }
 
+// What becomes of the rows' KL divergences. The values are part of the ops' schemas.
+enum KlReduction : int64_t { kNoKl = 0, kKlPerRow = 1, kKlSum = 2, kKlMean = 3 };
+
+KlReduction as_reduction(StableIValue value) {
+  const int64_t kl = static_cast<int64_t>(value);
+  require(kl >= kNoKl && kl <= kKlMean, "gdl: kl must be 0 (none), 1 (per row), 2 (sum) or 3 (mean)");
+  return static_cast<KlReduction>(kl);
+}
+
+float kl_scale(KlReduction kl, int64_t rows) { return kl == kKlMean ? 1.0f / static_cast<float>(rows) : 1.0f; }
+
 template <class Device> void reparam_forward(StableIValue* stack, uint64_t, uint64_t) {
   Tensor mean_arg(stack[0]), log_var_arg(stack[1]), key_arg(stack[2]);
-  const bool with_kl = as_bool(stack[3]);
+  const KlReduction kl = as_reduction(stack[3]);
   require_like(mean_arg, log_var_arg, "gdl::reparam_forward: mean and log_var must have one shape, dtype and device");
   Device device(mean_arg);
   const Tensor mean = std::move(mean_arg).contiguous(), log_var = std::move(log_var_arg).contiguous();
   const Tensor key = std::move(key_arg).contiguous();
   const gdl_noise noise = make_noise(mean, key);
-  const int64_t kl_size = with_kl ? noise.rows : 0;
+  const int64_t kl_size = kl == kNoKl ? 0 : noise.rows, is_vector = kl == kNoKl || (kl == kKlPerRow && mean.dim() >= 2);
+  const int32_t float32 = shim::functions().aoti_torch_dtype_float32();
   Tensor z = Tensor::empty(mean.sizes(), mean.dim(), mean.dtype(), mean);
-  Tensor kl = Tensor::empty(&kl_size, 1, shim::functions().aoti_torch_dtype_float32(), mean);
+  Tensor result = Tensor::empty(&kl_size, is_vector, float32, mean);
+  const Tensor rows = kl < kKlSum ? Tensor(0) : Tensor::empty(&kl_size, 1, float32, mean);
+  const Tensor& per_row = kl < kKlSum ? result : rows;
   const gdl_reparam_forward_args args = {noise,          storage_type(mean), mean.data(),
                                          log_var.data(), z.mutable_data(),
-                                         with_kl ? static_cast<float*>(kl.mutable_data()) : nullptr};
+                                         kl == kNoKl ? nullptr : static_cast<float*>(per_row.mutable_data())};
   device.reparam_forward(args, Device::device_key(key), mean);
+  if (kl >= kKlSum) {
+    device.sum(args.kl, noise.rows, kl_scale(kl, noise.rows), static_cast<float*>(result.mutable_data()));
+  }
   stack[0] = z.release();
-  stack[1] = kl.release();
+  stack[1] = result.release();
 }
 
-// Without grad_kl the gradient of mean is grad_z: the first result is then empty.
+// `kl` says which reduction grad_kl belongs to, 0 that there is none: then the gradient of mean is grad_z, and the first
+// result is empty.
 template <class Device> void reparam_backward(StableIValue* stack, uint64_t, uint64_t) {
   Tensor grad_z_arg(stack[0]), grad_kl_arg(stack[1]), mean_arg(stack[2]), log_var_arg(stack[3]), key_arg(stack[4]);
-  const bool has_grad_z = as_bool(stack[5]), has_grad_kl = as_bool(stack[6]);
+  const bool has_grad_z = as_bool(stack[5]);
+  const KlReduction kl = as_reduction(stack[6]);
+  const bool has_grad_kl = kl != kNoKl;
   require(has_grad_z || has_grad_kl, "gdl::reparam_backward: needs grad_z or grad_kl");
   require_like(mean_arg, log_var_arg, "gdl::reparam_backward: mean and log_var must have one shape, dtype and device");
   if (has_grad_z) require_like(grad_z_arg, mean_arg, "gdl::reparam_backward: grad_z must be like mean");
@@ -192,7 +221,10 @@ template <class Device> void reparam_backward(StableIValue* stack, uint64_t, uin
   const Tensor key = std::move(key_arg).contiguous();
   const gdl_noise noise = make_noise(mean, key);
   if (has_grad_kl) {
-    require_float_vector(grad_kl, noise.rows, mean, "gdl::reparam_backward: grad_kl must be float32, one per row");
+    require(grad_kl.numel() == (kl == kKlPerRow ? noise.rows : 1) &&
+                grad_kl.dtype() == shim::functions().aoti_torch_dtype_float32() &&
+                grad_kl.device_type() == mean.device_type(),
+            "gdl::reparam_backward: grad_kl must be float32, of the shape that the forward pass gave KL");
   }
   const int64_t none = 0;
   Tensor grad_mean = has_grad_kl ? Tensor::empty(mean.sizes(), mean.dim(), mean.dtype(), mean)
@@ -202,6 +234,8 @@ template <class Device> void reparam_backward(StableIValue* stack, uint64_t, uin
                                           storage_type(mean),
                                           has_grad_z ? grad_z.data() : nullptr,
                                           has_grad_kl ? static_cast<const float*>(grad_kl.data()) : nullptr,
+                                          kl != kKlPerRow,
+                                          kl_scale(kl, noise.rows),
                                           mean.data(),
                                           log_var.data(),
                                           has_grad_kl ? grad_mean.mutable_data() : nullptr,

@@ -112,9 +112,10 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
 };
 
 // Each row's gradient of KL, repeated for every element of the row.
-inline void spread_rows(float* out, const float* per_row, int64_t row_count, int64_t col_count) {
-  for (int64_t r = 0; r < row_count; ++r) {
-    for (int64_t j = 0; j < col_count; ++j) *out++ = per_row[r];
+inline void spread_rows(float* out, const gdl_reparam_backward_args& args, const Tile& tile) {
+  for (int64_t r = 0; r < tile.row_count; ++r) {
+    const float g = args.grad_kl[args.kl_shared ? 0 : tile.row + r] * args.kl_scale;
+    for (int64_t j = 0; j < tile.col_count; ++j) *out++ = g;
   }
 }
 
@@ -133,7 +134,7 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardTask {
     NoiseBuffer noise;
     float grad_kl[kGradKl ? kTile + kLanes : 1];
     if (kGradZ) fill_noise(noise, tiling, tile, args.noise.offset, keys);
-    if (kGradKl) spread_rows(grad_kl, args.grad_kl + tile.row, tile.row_count, tile.col_count);
+    if (kGradKl) spread_rows(grad_kl, args, tile);
     const BackwardBlock<Storage, kGradZ, kGradKl> block = {noise,
                                                            grad_kl,
                                                            at(args.grad_z, tile.start),

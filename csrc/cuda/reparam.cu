@@ -70,6 +70,19 @@ __global__ void __launch_bounds__(kThreads) sum_pieces_kernel(const float* piece
   }
 }
 
+// One block, in a fixed order.
+__global__ void __launch_bounds__(kThreads) sum_kernel(const float* values, int64_t count, float scale, float* out) {
+  double sum = 0.0;
+  for (int64_t i = threadIdx.x; i < count; i += kThreads) sum += (double)values[i];
+  __shared__ double sums[kThreads];
+  sums[threadIdx.x] = sum;
+  for (int step = kThreads / 2; step; step >>= 1) {
+    __syncthreads();
+    if (threadIdx.x < step) sums[threadIdx.x] += sums[threadIdx.x + step];
+  }
+  if (threadIdx.x == 0) *out = (float)(sums[0] * (double)scale);
+}
+
 inline int64_t pieces_per_row(int64_t cols) {
   const int64_t pieces = ((cols + 3) / 4 + kQuadsPerPiece - 1) / kQuadsPerPiece;
   return pieces < 1 ? 1 : pieces;
@@ -126,6 +139,8 @@ template <class Storage> struct ReparamForward {
 template <class Storage> struct BackwardArrays {
   const typename Storage::T *grad_z, *mean, *log_var;
   const float* grad_kl;
+  bool kl_shared;
+  float kl_scale;
   typename Storage::T *grad_mean, *grad_log_var;
 };
 
@@ -142,7 +157,7 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(BackwardArrays<Stora
       generator(quad, noise);
     }
     if (kGradKl) load_quad<Storage, kAligned>(a.mean + at, size, mean);
-    const float g = kGradKl ? a.grad_kl[quads.row(quad)] : 0.0f;
+    const float g = kGradKl ? Scalar::mul(a.grad_kl[a.kl_shared ? 0 : quads.row(quad)], a.kl_scale) : 0.0f;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       float clamped, std, variance_minus_one;
@@ -183,6 +198,8 @@ template <class Storage> struct ReparamBackward {
                                        static_cast<const T*>(args.mean),
                                        static_cast<const T*>(args.log_var),
                                        args.grad_kl,
+                                       args.kl_shared != 0,
+                                       args.kl_scale,
                                        static_cast<T*>(args.grad_mean),
                                        static_cast<T*>(args.grad_log_var)};
     const Quads quads(args.noise.rows, args.noise.cols);
@@ -204,6 +221,11 @@ int64_t gdl_cuda_reparam_forward_scratch(const gdl_reparam_forward_args* args) {
 
 int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const int64_t* device_key, void* scratch, void* stream) {
   return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamForward>(*args, device_key, scratch, static_cast<cudaStream_t>(stream));
+}
+
+int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, void* stream) {
+  gdl::cuda::sum_kernel<<<1, gdl::cuda::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(values, count, scale, out);
+  return gdl::cuda::launched();
 }
 
 int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const int64_t* device_key, void* stream) {

@@ -62,7 +62,7 @@ static Bytes run_all(const gdl_noise& noise, int dtype, gdl_parallel_for paralle
     append(a.data(), bytes);
   }
   append(kl.data(), kl.size() * 4);
-  const gdl_reparam_backward_args backward = {noise,       dtype,          grad.data(), grad_kl.data(),
+  const gdl_reparam_backward_args backward = {noise,       dtype,          grad.data(), grad_kl.data(), 0, 0.5f,
                                               mean.data(), log_var.data(), a.data(),    b.data()};
   CHECK(gdl_cpu_reparam_backward(&backward, parallel_for) == GDL_OK, "backward");
   append(a.data(), bytes);

@@ -17,7 +17,7 @@ static void check_reparam() {
   const gdl_noise key = {kCount, 1, 42, 0};
   const gdl_randn_args randn = {key, GDL_FLOAT32, noise};
   const gdl_reparam_forward_args forward = {key, GDL_FLOAT32, mean, log_vars, z, kl};
-  const gdl_reparam_backward_args backward = {key, GDL_FLOAT32, ones, ones, mean, log_vars, to_mean, to_log_var};
+  const gdl_reparam_backward_args backward = {key, GDL_FLOAT32, ones, ones, 0, 1.0f, mean, log_vars, to_mean, to_log_var};
   gdl_cpu_randn(&randn, nullptr);
   gdl_cpu_reparam_forward(&forward, nullptr);
   gdl_cpu_reparam_backward(&backward, nullptr);

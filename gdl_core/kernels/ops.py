@@ -9,7 +9,9 @@ from torch import Tensor
 
 from gdl_core.kernels import philox
 from gdl_core.kernels._load import LOADED, use_native
-from gdl_core.kernels.keys import rows_and_cols
+
+# What becomes of the rows' KL divergences, as the ops number it; 0 is no KL.
+KL_REDUCTIONS = {None: 0, "none": 1, "sum": 2, "mean": 3}
 
 # Empty tensors stand for absent arguments: optional ones have no stable form in torch's C interface.
 _EMPTY = torch.empty(0)
@@ -21,14 +23,14 @@ def randn(like: Tensor, key: Tensor) -> Tensor:
     return out
 
 
-def reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool) -> tuple[Tensor, Tensor]:
-    """Return z and the KL divergence of each row, float32; an empty tensor without with_kl."""
-    out: tuple[Tensor, Tensor] = torch.ops.gdl.reparam_forward.default(mean, log_var, key, with_kl)
+def reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor]:
+    """Return z and the KL divergence, float32, reduced as `kl` says; an empty tensor for 0."""
+    out: tuple[Tensor, Tensor] = torch.ops.gdl.reparam_forward.default(mean, log_var, key, kl)
     return out
 
 
 def reparam_backward(
-    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor
+    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor, kl: int
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of mean and log_var; at least one of grad_z and grad_kl is given."""
     empty = _EMPTY if mean.is_cpu else _EMPTY.to(mean.device)
@@ -39,7 +41,7 @@ def reparam_backward(
         log_var,
         key,
         grad_z is not None,
-        grad_kl is not None,
+        0 if grad_kl is None else kl,
     )
     if grad_kl is None:
         assert grad_z is not None
@@ -70,15 +72,16 @@ def _fake_randn(like: Tensor, key: Tensor) -> Tensor:
     return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
-def _fake_reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool) -> tuple[Tensor, Tensor]:
-    size = rows_and_cols(mean.shape)[0] if with_kl else 0
-    return _fake_randn(mean, key), mean.new_empty((size,), dtype=torch.float32)
+def _fake_reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor]:
+    per_row = mean.shape[:1] if mean.dim() >= 2 else ()
+    shape = {0: (0,), 1: per_row}.get(kl, ())
+    return _fake_randn(mean, key), mean.new_empty(shape, dtype=torch.float32)
 
 
 def _fake_reparam_backward(
-    grad_z: Tensor, grad_kl: Tensor, mean: Tensor, log_var: Tensor, key: Tensor, has_grad_z: bool, has_grad_kl: bool
+    grad_z: Tensor, grad_kl: Tensor, mean: Tensor, log_var: Tensor, key: Tensor, has_grad_z: bool, kl: int
 ) -> tuple[Tensor, Tensor]:
-    return _fake_randn(mean, key) if has_grad_kl else mean.new_empty((0,)), _fake_randn(mean, key)
+    return _fake_randn(mean, key) if kl else mean.new_empty((0,)), _fake_randn(mean, key)
 
 
 def _fake_path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:

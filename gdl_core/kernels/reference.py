@@ -71,10 +71,13 @@ def randn(shape: torch.Size, key: Tensor, device: torch.device, dtype: torch.dty
     return philox.noise(shape, key, device).to(dtype)
 
 
-def reparameterize(mean: Tensor, log_var: Tensor, noise: Tensor, with_kl: bool) -> tuple[Tensor, Tensor | None]:
-    """Return z and, if asked, the KL divergence of each row; noise is float32 of the shape of mean."""
+def reparameterize(mean: Tensor, log_var: Tensor, noise: Tensor, kl: str | None) -> tuple[Tensor, Tensor | None]:
+    """Return z and the KL divergence: None, of each row ("none"), their "sum" or "mean"; noise is float32 like mean."""
     z = widen(mean) + torch.exp(0.5 * clamp_log_var(widen(log_var))) * noise
-    return z.to(mean.dtype), sum_rows(kl_elements(mean, log_var)) if with_kl else None
+    if kl is None:
+        return z.to(mean.dtype), None
+    rows = sum_rows(kl_elements(mean, log_var))
+    return z.to(mean.dtype), rows if kl == "none" else rows.sum() if kl == "sum" else rows.mean()
 
 
 def _weights(keyframes: Tensor, segment: Tensor, u: Tensor, normalize: bool) -> tuple[Tensor, Tensor]:

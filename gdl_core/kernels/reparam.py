@@ -18,10 +18,11 @@ class _Reparameterize(torch.autograd.Function):
     """The native op on the tape: it stores its inputs, and the backward pass draws the noise again."""
 
     @staticmethod
-    def forward(ctx: Any, mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(mean, log_var, key)
+        ctx.kl = kl
         ctx.set_materialize_grads(False)
-        return ops.reparam_forward(mean, log_var, key, with_kl)
+        return ops.reparam_forward(mean, log_var, key, kl)
 
     @staticmethod
     def backward(ctx: Any, grad_z: Tensor | None, grad_kl: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -29,14 +30,16 @@ class _Reparameterize(torch.autograd.Function):
             return None, None, None, None
         mean, log_var, key = ctx.saved_tensors
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
+            if grad_kl is not None and ctx.kl == ops.KL_REDUCTIONS["mean"] and mean.dim() >= 2:
+                grad_kl = grad_kl / len(mean)
             return *_differentiable_gradients(grad_z, grad_kl, mean, log_var, key), None, None
-        return *ops.reparam_backward(grad_z, grad_kl, mean, log_var, key), None, None
+        return *ops.reparam_backward(grad_z, grad_kl, mean, log_var, key, ctx.kl), None, None
 
 
 def _differentiable_gradients(
     grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The formula of the backward kernel in plain torch, which can be differentiated again."""
+    """The formula of the backward kernel in plain torch, which can be differentiated again; grad_kl fits the rows."""
     m, clamped = reference.widen(mean), reference.clamp_log_var(reference.widen(log_var))
     to_mean, to_log_var = torch.zeros_like(m), torch.zeros_like(m)
     if grad_z is not None:
@@ -44,24 +47,24 @@ def _differentiable_gradients(
         to_mean = to_mean + g
         to_log_var = to_log_var + 0.5 * g * torch.exp(0.5 * clamped) * ops.noise_like(mean, key)
     if grad_kl is not None:
-        g = grad_kl.reshape(-1, *[1] * (m.dim() - 1)) if m.dim() >= 2 else grad_kl.reshape(())
+        g = grad_kl.reshape(-1, *[1] * (m.dim() - 1)) if grad_kl.dim() else grad_kl
         to_mean = to_mean + g * m
         to_log_var = to_log_var + 0.5 * g * torch.expm1(clamped)
     return to_mean.to(mean.dtype), to_log_var.to(log_var.dtype)
 
 
-def _z_and_kl(mean: Tensor, log_var: Tensor, key: Tensor, with_kl: bool, impl: Impl) -> tuple[Tensor, Tensor | None]:
+def _z_and_kl(
+    mean: Tensor, log_var: Tensor, key: Tensor, kl: Reduction | None, impl: Impl
+) -> tuple[Tensor, Tensor | None]:
     native = use_native(impl, mean.device, mean.dtype)
     if not native or transforms_active():
         noise = ops.noise_like(mean, key) if native else philox.noise(mean.shape, key, mean.device)
-        return reference.reparameterize(mean, log_var, noise, with_kl)
+        return reference.reparameterize(mean, log_var, noise, kl)
+    reduction = ops.KL_REDUCTIONS[kl]
     if torch.is_grad_enabled() and (mean.requires_grad or log_var.requires_grad):
-        z, kl = _Reparameterize.apply(mean, log_var, key, with_kl)  # type: ignore[no-untyped-call]
-    else:
-        z, kl = ops.reparam_forward(mean, log_var, key, with_kl)
-    if not with_kl:
-        return z, None
-    return z, kl if mean.dim() >= 2 else kl.reshape(())
+        out: tuple[Tensor, Tensor] = _Reparameterize.apply(mean, log_var, key, reduction)  # type: ignore[no-untyped-call]
+        return out
+    return ops.reparam_forward(mean, log_var, key, reduction)
 
 
 def _kl_with_free_bits(mean: Tensor, log_var: Tensor, free_bits: float) -> Tensor:
@@ -149,13 +152,10 @@ def reparameterize(
     """
     _check(mean, log_var, kl, free_bits)
     key = resolve_key(key, seed, offset, generator, mean.device)
-    with_kl = kl is not None and free_bits is None
-    z, per_row = _z_and_kl(mean, log_var, key, with_kl, impl)
+    z, divergence = _z_and_kl(mean, log_var, key, kl if free_bits is None else None, impl)
     if kl is None:
         return z
     if free_bits is not None:
         return z, _kl_with_free_bits(mean, log_var, free_bits)
-    assert per_row is not None
-    if kl == "sum":
-        return z, per_row.sum()
-    return z, per_row.mean() if kl == "mean" else per_row
+    assert divergence is not None
+    return z, divergence

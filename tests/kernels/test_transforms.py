@@ -32,11 +32,13 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
     none, path, t = torch.empty(0), torch.randn(3, 2, 5).to(dtype), torch.rand(4)
     return [
         ("randn", (mean, KEY)),
-        ("reparam_forward", (mean, log_var, KEY, True)),
-        ("reparam_forward", (mean.t(), log_var.t(), KEY, False)),
-        ("reparam_backward", (mean, torch.ones(4), mean, log_var, KEY, True, True)),
-        ("reparam_backward", (mean, none, mean, log_var, KEY, True, False)),
-        ("reparam_backward", (none, torch.ones(4), mean, log_var, KEY, False, True)),
+        ("reparam_forward", (mean, log_var, KEY, 1)),
+        ("reparam_forward", (mean, log_var, KEY, 3)),
+        ("reparam_forward", (mean.t(), log_var.t(), KEY, 0)),
+        ("reparam_backward", (mean, torch.ones(4), mean, log_var, KEY, True, 1)),
+        ("reparam_backward", (mean, torch.ones(()), mean, log_var, KEY, True, 3)),
+        ("reparam_backward", (mean, none, mean, log_var, KEY, True, 0)),
+        ("reparam_backward", (none, torch.ones(()), mean, log_var, KEY, False, 2)),
         ("path_forward", (path, t, 0, False)),
         ("path_forward", (path, t, 1, True)),
         ("path_backward", (torch.randn(4, 2, 5).to(dtype), path, t, 1, False)),
@@ -45,7 +47,7 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
 
 @needs_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("index", range(9))
+@pytest.mark.parametrize("index", range(11))
 def test_opcheck(index: int, dtype: torch.dtype) -> None:
     name, arguments = op_calls(dtype)[index]
     opcheck(getattr(torch.ops.gdl, name).default, arguments)
@@ -56,12 +58,13 @@ def test_ops_refuse_what_does_not_fit() -> None:
     mean, log_var = pair()
     ops = torch.ops.gdl
     for call in (
-        lambda: ops.reparam_forward(mean, log_var[:2], KEY, True),
-        lambda: ops.reparam_forward(mean, log_var.double(), KEY, True),
-        lambda: ops.reparam_forward(mean.double(), log_var.double(), KEY, True),
-        lambda: ops.reparam_forward(mean, log_var, KEY.int(), True),
-        lambda: ops.reparam_backward(mean, mean, mean, log_var, KEY, False, False),
-        lambda: ops.reparam_backward(mean, torch.ones(3), mean, log_var, KEY, True, True),
+        lambda: ops.reparam_forward(mean, log_var[:2], KEY, 1),
+        lambda: ops.reparam_forward(mean, log_var.double(), KEY, 1),
+        lambda: ops.reparam_forward(mean.double(), log_var.double(), KEY, 1),
+        lambda: ops.reparam_forward(mean, log_var, KEY.int(), 1),
+        lambda: ops.reparam_backward(mean, mean, mean, log_var, KEY, False, 0),
+        lambda: ops.reparam_backward(mean, torch.ones(3), mean, log_var, KEY, True, 1),
+        lambda: ops.reparam_forward(mean, log_var, KEY, 4),
         lambda: ops.path_forward(mean, torch.ones(3), 0, False),
         lambda: ops.path_forward(torch.zeros(1, 2, 3), torch.ones(3), 0, False),
         lambda: ops.path_forward(torch.zeros(2, 2, 3), torch.ones(3).double(), 0, False),
@@ -162,7 +165,7 @@ def test_vmap_of_slerp(impl: str) -> None:
 @needs_native
 def test_an_op_called_bare_does_not_pretend_to_be_differentiable() -> None:
     mean, log_var = pair()
-    z, _ = torch.ops.gdl.reparam_forward(mean.requires_grad_(), log_var, KEY, False)
+    z, _ = torch.ops.gdl.reparam_forward(mean.requires_grad_(), log_var, KEY, 0)
     with pytest.warns(UserWarning, match="autograd kernel was not registered"):
         z.sum().backward()
     assert mean.grad is None

@@ -49,7 +49,9 @@ typedef struct gdl_reparam_backward_args {
   gdl_noise noise;
   int32_t dtype;
   const void* grad_z;         /* (rows, cols), or NULL: zero */
-  const float* grad_kl;       /* (rows), or NULL: zero */
+  const float* grad_kl;       /* (rows), or one number if kl_shared, or NULL: zero */
+  int32_t kl_shared;
+  float kl_scale; /* every grad_kl is multiplied by it: 1 / rows for a mean */
   const void *mean, *log_var; /* (rows, cols); mean may be NULL without grad_kl */
   void* grad_mean;            /* (rows, cols); NULL without grad_kl, where it equals grad_z */
   void* grad_log_var;         /* (rows, cols) */
@@ -96,6 +98,7 @@ GDL_EXPORT int gdl_set_isa(int isa); /* GDL_BAD_ARGUMENT if this machine or buil
 GDL_EXPORT int gdl_cuda_randn(const gdl_randn_args* args, const int64_t* device_key, void* stream);
 GDL_EXPORT int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const int64_t* device_key, void* scratch,
                                         void* stream);
+GDL_EXPORT int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, void* stream);
 GDL_EXPORT int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const int64_t* device_key, void* stream);
 GDL_EXPORT int gdl_cuda_path_forward(const gdl_path_forward_args* args, void* scratch, void* stream);
 GDL_EXPORT int gdl_cuda_path_backward(const gdl_path_backward_args* args, void* scratch, void* stream);
