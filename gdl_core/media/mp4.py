@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,13 +67,17 @@ def read(path: Path) -> Frames:
     require_extra("reading MP4", "video")
     from imageio_ffmpeg import read_frames
 
-    try:
+    frames: list[Pixels] = []
+    facts: dict[str, Any] = {}
+    with warnings.catch_warnings(), suppress(OSError, RuntimeError, KeyError, ValueError, StopIteration):
+        warnings.simplefilter("ignore", ResourceWarning)  # imageio-ffmpeg leaves its pipes to the garbage collector
         reader = read_frames(str(path))
         facts = next(reader)
         width, height = facts["size"]
         frames = [np.frombuffer(frame, dtype=np.uint8).reshape(height, width, 3) for frame in reader]
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise MediaError(f"{path.name} cannot be read as a film") from error
+        del reader
+    if not frames:
+        raise MediaError(f"{path.name} cannot be read as a film")
     return Frames(np.stack(frames), fps=float(facts["fps"]))
 
 

@@ -33,7 +33,8 @@ def to_pixels(image: Image.Image) -> Pixels:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.float64)
         top = 65535.0 if values.size and values.max() > 255 else 255.0
-        return np.round(np.clip(values / top, 0, 1) * 255).astype(np.uint8)[..., None]
+        grey: Pixels = np.round(np.clip(values / top, 0, 1) * 255).astype(np.uint8)
+        return grey[..., None]
     see_through = "A" in image.mode or "a" in image.mode or "transparency" in image.info
     if see_through:
         mode = "RGBA"
@@ -41,8 +42,8 @@ def to_pixels(image: Image.Image) -> Pixels:
         mode = "L"
     else:
         mode = "RGB"
-    array = np.asarray(image.convert(mode), dtype=np.uint8)
-    return array[..., None] if image.mode in ("1", "L") and not see_through else array
+    array: Pixels = np.array(image.convert(mode), dtype=np.uint8)
+    return array[..., None] if mode == "L" else array
 
 
 def still(value: Any) -> Pixels:
@@ -54,7 +55,8 @@ def still(value: Any) -> Pixels:
     if not isinstance(value, Images) or not len(value.pixels):
         raise MediaError("there is no picture to write")
     if len(value.pixels) == 1 and not (value.captions or value.rows):
-        return value.pixels[0]
+        single: Pixels = value.pixels[0]
+        return single
     return draw([Grid(value.pixels, columns=value.columns, captions=value.captions, rows=value.rows)])
 
 
@@ -107,7 +109,8 @@ def read_raster(source: Path | bytes) -> Images | Frames:
     """Read a picture, turned upright, or a film from an animated GIF or WebP."""
     with opened(source) as image:
         if getattr(image, "n_frames", 1) == 1:
-            return Images(to_pixels(ImageOps.exif_transpose(image))[None])
+            pixels = to_pixels(ImageOps.exif_transpose(image))
+            return Images(alike([pixels]) if image.format == "WEBP" else pixels[None])  # WebP knows no grey
         frames: list[Pixels] = []
         lengths: list[int] = []
         for frame in ImageSequence.Iterator(image):

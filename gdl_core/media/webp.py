@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from gdl_core.media.atomic import write_bytes
@@ -35,7 +34,7 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
     if record is not None:
         # Only what is read back may be vouched for: of a film with losses, that is known once it has been written.
         if not isinstance(value, Frames):
-            seen: Images | Frames = Images(np.asarray(to_pixels(first))[None])
+            seen: Images | Frames = Images(alike([to_pixels(first)]))
         elif "lossless" in options:
             seen = Frames(alike(list(frames)))
         else:

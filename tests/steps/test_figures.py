@@ -1,0 +1,171 @@
+"""Steps that give directions, numbers and figures: attribute, ladder, map, strays, curves, measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from steps.doing import check, do
+from steps.models import Judge, context, dataset, registry, trained
+
+from gdl_core import media
+from gdl_core.errors import InputError, UnknownNameError
+from gdl_core.values import Table
+
+pytest.importorskip("matplotlib")
+
+
+def judge() -> Any:
+    return trained(Judge, name="dots/judge")
+
+
+def test_an_attribute_points_where_it_grows(tmp_path: Path) -> None:
+    right = do("attribute", tmp_path, model=trained(), data=dataset(), where="right")
+    assert right.name == "right"
+    assert right.direction[0] > 1
+    assert abs(right.direction[1]) < 0.3
+    assert right.facts["with"] + right.facts["without"] == 180  # training samples only
+    numbers = do("attribute", tmp_path, model=trained(), data=dataset(), where="x")
+    assert np.abs(numbers.direction - right.direction).max() < 0.2
+    low = do("attribute", tmp_path, model=trained(), data=dataset(), where="low", method="regression", hold=["right"])
+    assert low.direction[1] > 1
+    assert abs(low.direction[0]) < 0.1
+
+
+def test_an_attribute_against_another_value(tmp_path: Path) -> None:
+    across = do("attribute", tmp_path, model=trained(), data=dataset(), where={"corner": "b"}, against="a")
+    assert across.direction[0] > 1
+    assert abs(across.direction[1]) < 0.3
+    assert across.name == "corner b"
+
+
+def test_attributes_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"4 categories; say which, like where: \{corner: d\}"):
+        do("attribute", tmp_path, model=trained(), data=dataset(), where="corner")
+    with pytest.raises(UnknownNameError, match="did you mean 'right'"):
+        do("attribute", tmp_path, model=trained(), data=dataset(), where="rihgt")
+    with pytest.raises(ValidationError, match="one column"):
+        check("attribute", tmp_path, model=trained(), data=dataset(), where={"a": 1, "b": 2})
+    with pytest.raises(ValidationError, match="regression"):
+        check("attribute", tmp_path, model=trained(), data=dataset(), where="right", hold=["low"])
+
+
+def test_a_ladder_rises_and_tells_its_side_effects_and_its_control(tmp_path: Path) -> None:
+    vectors = [do("attribute", tmp_path, model=trained(), data=dataset(), where=name) for name in ("right", "low")]
+    media.write(vectors[1], tmp_path / "low.npz", None, registry())
+    surroundings = context(tmp_path, "ladder")
+    figure = do(
+        "ladder", tmp_path, surroundings, model=trained(), data=dataset(), vectors=[vectors[0], "low.npz"],
+        probe=judge(), n=3,
+    )  # fmt: skip
+    table = figure.data
+    assert table.header == ("vector", "direction", "strength", "right", "low", "n")
+    assert len(table.rows) == 2 * 2 * 7
+    named = [row for row in table.rows if row[:2] == ("right", "named")]
+    own, side = ([row[column] for row in named] for column in (3, 4))
+    assert own == sorted(own)
+    assert own[-1] - own[0] > 0.8
+    assert max(side) - min(side) < 0.2
+    assert {row[5] for row in table.rows} == {60}
+    random = [row for row in table.rows if row[1] == "random"]
+    assert len(random) == 14
+    assert any("rising at every step" in note and "random" in note for note in surroundings.notes)
+    assert figure.pixels.shape[-1] == 3
+
+
+def test_strength_0_is_the_reconstruction_and_a_probe_is_not_needed(tmp_path: Path) -> None:
+    vector = do("attribute", tmp_path, model=trained(), data=dataset(), where="right")
+    figure = do("ladder", tmp_path, model=trained(), data=dataset(), vectors=vector, strengths=[0, 1])
+    assert figure.data.header == ("vector", "direction", "strength", "n")
+    with pytest.raises(ValidationError, match="classify"):
+        check("ladder", tmp_path, model=trained(), data=dataset(), vectors=vector, probe=trained())
+
+
+def test_a_map_holds_the_places_that_it_draws(tmp_path: Path) -> None:
+    data = dataset()
+    figure = do("map", tmp_path, model=[trained(), trained(shift=1.0)], data=data, colour="corner", planes=["z", "p"])
+    table = figure.data
+    assert table.header == ("model", "plane", "x", "y", "corner")
+    assert len(table.rows) == 4 * 240
+    z = [row for row in table.rows if row[0] == "dot shift 0" and row[1] == "z"]
+    assert np.abs(np.array([row[2] for row in z]) - data.columns["x"].values).max() < 0.1
+    p = np.array([row[2:4] for row in table.rows if row[1] == "p"], float)
+    assert p.min() >= 0
+    assert p.max() <= 1
+    again = do("map", tmp_path, model=[trained(), trained(shift=1.0)], data=data, colour="corner", planes=["z", "p"])
+    assert np.array_equal(figure.pixels, again.pixels)
+
+
+def test_a_map_of_numbers_of_some_samples(tmp_path: Path) -> None:
+    figure = do("map", tmp_path, model=trained(), data=dataset(), colour="x", held_out=True, limit=20)
+    assert len(figure.data.rows) == 20
+    with pytest.raises(UnknownNameError, match="no column 'y'"):
+        do("map", tmp_path, model=trained(), data=dataset(), colour="y")
+
+
+@pytest.mark.parametrize("probe", [False, True])
+def test_strays_are_accepted_less_the_further_they_are(probe: bool, tmp_path: Path) -> None:
+    figure = do(
+        "strays", tmp_path, model=[trained(), trained(shift=1.0)], data=dataset(), distances=[0.5, 4], n=4,
+        counted=40, **({"probe": judge()} if probe else {}),
+    )  # fmt: skip
+    rows = figure.data.rows
+    assert rows[0][0] == "(held-out data)"
+    assert rows[0][3] == pytest.approx(0.95, abs=0.02)
+    assert rows[1][0] == "(mean picture)"
+    near, far = ([row[3] for row in rows if row[2] == distance] for distance in (0.5, 4.0))
+    assert len(near) == len(far) == 2
+    if not probe:
+        assert min(near) > 0.9
+        assert max(far) == 0
+    assert {row[1] for row in rows[2:]} == {"from the prior", "even in the box of codes", "ring"}
+
+
+def history(*names: str) -> Table:
+    rows = tuple((float(epoch), epoch * 10.0, *(1.0 / epoch + i for i in range(len(names)))) for epoch in (1, 2, 3))
+    return Table(("epoch", "step", *names), rows)
+
+
+def test_curves_hold_training_and_held_out(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    models = [
+        replace(trained(), history=history("loss", "kl", "held_out_loss", "held_out_kl")),
+        replace(trained(shift=1.0), history=history("loss", "held_out_loss")),
+    ]
+    figure = do("curves", tmp_path, model=models)
+    assert figure.data.header == ("model", "part", "samples", "epoch", "value")
+    assert {row[:3] for row in figure.data.rows} == {
+        ("dot shift 0", "loss", "training"), ("dot shift 0", "loss", "held-out"), ("dot shift 0", "kl", "training"),
+        ("dot shift 0", "kl", "held-out"), ("dot shift 1", "loss", "training"), ("dot shift 1", "loss", "held-out"),
+    }  # fmt: skip
+    only = do("curves", tmp_path, model=models[0], of=["kl"], log=True)
+    assert {row[1] for row in only.data.rows} == {"kl"}
+    with pytest.raises(UnknownNameError, match="did you mean 'loss'"):
+        do("curves", tmp_path, model=models, of=["los"])
+
+
+def test_charts_say_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gdl_core.media.extras.find_spec", lambda name: None)
+    for step, arguments in (("curves", {}), ("map", {"data": dataset(), "colour": "right"})):
+        _, faults = check(step, tmp_path, model=trained(), **arguments)
+        assert faults == [f"{step} needs the extra 'plots': pip install 'gdl-toolkit[plots]'"]
+
+
+def test_measures_stand_beside_their_baselines(tmp_path: Path) -> None:
+    table = do("measure", tmp_path, model=[trained(), trained(shift=1.0)], data=dataset(), of=["reconstruction"])
+    who = table.column("of")
+    assert who[:2] == ("dot shift 0", "dot shift 1")
+    assert any("PCA" in str(name) for name in who)
+    value = dict(zip(who, table.column("value"), strict=True))
+    assert float(value["dot shift 0"]) < 0.01  # type: ignore[arg-type]
+
+
+def test_unknown_measures_and_models_that_cannot_be_measured(tmp_path: Path) -> None:
+    _, faults = check("measure", tmp_path, model=trained(), data=dataset(), of=["reconstructoin"])
+    assert "did you mean 'reconstruction'" in faults[0]
+    _, faults = check("measure", tmp_path, model=judge(), data=dataset(), of=["reconstruction"])
+    assert "needs a model that decodes and encodes" in faults[0]
