@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -24,6 +25,7 @@ _TYPES = {
     "float": "a number",
     "bool": "true or false",
     "str": "a text",
+    "string": "a text",
     "list": "a list",
     "tuple": "a list",
     "dict": "a set of keys and values",
@@ -31,6 +33,15 @@ _TYPES = {
     "model": "a set of keys and values",
 }
 _BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return a text with what a terminal could obey (escapes, bells, odd line ends) made visible, save for `keep`.
+
+    >>> printable("red: \\x1b[31m")
+    'red: \\\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,11 @@ def range_words(field: FieldInfo) -> str:
 
 def _bounds(marks: Iterable[Any]) -> list[str]:
     found = {key: getattr(mark, key) for mark in marks for key in _BOUNDS if getattr(mark, key, None) is not None}
-    return [_BOUNDS[key].format(written(found[key])) for key in ("ge", "gt", "le", "lt") if key in found]
+    return [_BOUNDS[key].format(_number(found[key])) for key in ("ge", "gt", "le", "lt") if key in found]
+
+
+def _number(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else written(value)
 
 
 def explain(error: ValidationError, model: type[BaseModel], data: Any, owner: str) -> list[tuple[Path_, str]]:
@@ -181,20 +196,15 @@ def _sentence(details: ErrorDetails, path: Path_, model: type[BaseModel], owner:
         known = _known_keys(path[:-1], model)
         hint = did_you_mean(str(path[-1]), known) or (f"; it has: {', '.join(known)}" if known else "; it has none")
         return f"unknown key '{path[-1]}' for {owner}{hint}"
+    if kind == "missing" and isinstance(path[-1], int):
+        return f"'{_label(path[:-1])}' lacks item {path[-1] + 1}"
     if kind == "missing":
         wanted = field.description if field is not None and field.description else ""
         return f"{owner} needs '{path[-1]}'" + (f": {wanted}" if wanted else "")
     got = f", got {_shown(details['input'])}"
-    for bound, words in {
-        "greater_than_equal": ("ge", "gt", "le", "lt"),
-        "greater_than": ("ge", "gt", "le", "lt"),
-        "less_than_equal": ("ge", "gt", "le", "lt"),
-        "less_than": ("ge", "gt", "le", "lt"),
-    }.items():
-        if kind == bound:
-            whole = _bounds(field.metadata) if field is not None and _is_top(path, field) else []
-            own = [_BOUNDS[key].format(written(context[key])) for key in words if key in context]
-            return f"'{name}' should be {' and '.join(whole if set(own) <= set(whole) else own)}{got}"
+    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
+        whole = _bounds(field.metadata) if field is not None else []
+        return f"'{name}' should be {' and '.join(whole or _bounds([SimpleNamespace(**context)]))}{got}"
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(str(details["input"]), options)
@@ -229,16 +239,14 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _is_top(path: Path_, field: FieldInfo) -> bool:
-    return len(path) == 1 and not get_args(field.annotation)
-
-
 def _model_at(path: Path_, model: type[BaseModel]) -> type[BaseModel] | None:
     """Return the settings class that a path of keys leads to, if the path goes through settings only."""
     place: type[BaseModel] | None = model
     for part in path:
         if place is None:
             return None
+        if isinstance(part, int):  # an item of the list that led here
+            continue
         fields = {key_of(name, field): field for name, field in place.model_fields.items()}
         annotation = fields[str(part)].annotation if str(part) in fields else None
         options = [annotation, *get_args(annotation)]
@@ -253,6 +261,6 @@ def _known_keys(path: Path_, model: type[BaseModel]) -> list[str]:
 
 def _field_at(path: Path_, model: type[BaseModel]) -> FieldInfo | None:
     place = _model_at(path[:-1], model) if path else None
-    if place is None:
+    if place is None or isinstance(path[-1], int):
         return None
     return next((field for name, field in place.model_fields.items() if path[-1] in (key_of(name, field), name)), None)

@@ -7,9 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 from gdl_core.recipe import Observer
 
@@ -74,7 +77,10 @@ class PlainDisplay(Display):
 
 
 class JsonDisplay(Display):
-    """Each event as one JSON object on a line of stdout."""
+    """Each event as one JSON object on a line of stdout; progress at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
 
     def _say(self, event: str, **facts: Any) -> None:
         click.echo(json.dumps({"event": event, **facts}))
@@ -86,6 +92,10 @@ class JsonDisplay(Display):
         self._say("step_start", step=step, do=do)
 
     def progress(self, step: str, done: int, total: int, parts: dict[str, float]) -> None:
+        now = time.monotonic()
+        if now - self._said < 0.1 and done < total:
+            return
+        self._said = now
         self._say("progress", step=step, done=done, total=total, parts=parts)
 
     def note(self, step: str, text: str) -> None:
@@ -102,11 +112,11 @@ class JsonDisplay(Display):
 class RichDisplay(Display):
     """A bar for the step at work, with the parts of the loss and the time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.console = Console()
+        self.console = console or Console()
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

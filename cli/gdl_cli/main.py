@@ -27,6 +27,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+_LEFT_OUT = "GDL_NO_PLUGIN"
+
+
 class Commands(click.Group):
     """Built-in commands, imported when used; plugins' commands after them, never instead of them."""
 
@@ -80,8 +83,10 @@ def _plugin_commands() -> dict[str, click.Command]:
 
 def _leave_out(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
     if names:
-        already = os.environ.get("GDL_NO_PLUGIN", "")
-        os.environ["GDL_NO_PLUGIN"] = ",".join(filter(None, [already, *names]))
+        from gdl_core.registry import get_registry
+
+        os.environ[_LEFT_OUT] = ",".join(filter(None, [os.environ.get(_LEFT_OUT), *names]))
+        get_registry.cache_clear()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -107,6 +112,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; every failure is one line on stderr."""
+    before = os.environ.get(_LEFT_OUT)
+    try:
+        return _run(arguments)
+    finally:
+        if os.environ.get(_LEFT_OUT) != before:
+            os.environ.pop(_LEFT_OUT)
+            os.environ.update({} if before is None else {_LEFT_OUT: before})
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         result: Any = cli.main(arguments, prog_name="gdl", standalone_mode=False)

@@ -10,6 +10,7 @@ import click
 
 from gdl_core import media
 from gdl_core.errors import GdlError, InputError, MediaError
+from gdl_core.explain import printable
 from gdl_core.registry import Registry, get_registry
 
 
@@ -65,7 +66,7 @@ def _show_model(file: Path, registry: Registry, as_json: bool) -> None:
     }
     for key, value in facts.items():
         if value:
-            click.echo(f"{key}: {value}")
+            click.echo(f"{key}: {printable(str(value))}")
     if header["record"]:
         click.echo()
         _show_record(header["record"])
@@ -85,10 +86,10 @@ def _pairs(facts: dict[str, Any]) -> str:
 def _show_record(record: dict[str, Any]) -> None:
     for key, value in record.items():
         if key == "versions" and isinstance(value, dict):
-            click.echo(f"versions: {_pairs(value)}")
+            click.echo(f"versions: {printable(_pairs(value))}")
         elif key != "recipe":
-            click.echo(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+            click.echo(f"{printable(key)}: {printable(value) if isinstance(value, str) else json.dumps(value)}")
     if isinstance(record.get("recipe"), str):
         click.echo("recipe:\n")
-        click.echo("\n".join(f"    {line}" for line in record["recipe"].splitlines()))
+        click.echo("\n".join(f"    {printable(line)}" for line in record["recipe"].split("\n")))
         click.echo()

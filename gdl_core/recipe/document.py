@@ -145,8 +145,8 @@ def read_document(root: Node, source: Source) -> tuple[Document, list[Fault]]:
             hint = did_you_mean(key, TOP_KEYS) or f"; a recipe has: {', '.join(TOP_KEYS)}"
             faults.append(source.fault(f"unknown key '{key}' for a recipe{hint}", root.key_marks[key]))
     title = entries.get("title", Node(""))
-    if not isinstance(title.value, str):
-        faults.append(source.fault("'title' should be a text", title.mark))
+    if not isinstance(title.value, str) or not title.value.isprintable():
+        faults.append(source.fault("'title' should be a line of text", title.mark))
     device = entries.get("device", Node("auto"))
     if not isinstance(device.value, str) or not _DEVICE.match(device.value):
         faults.append(source.fault("'device' should be auto, cpu, cuda, cuda:0 or mps", device.mark))

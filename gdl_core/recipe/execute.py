@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gdl_core import media
-from gdl_core.errors import CancelledError, InputError, PluginError
+from gdl_core.errors import CancelledError, InputError, PluginError, StorageError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
 from gdl_core.noise import Noise
@@ -101,13 +102,14 @@ class _Run:
     observers: Observers
     device: str
     cancelled: Callable[[], bool]
+    every_time: set[str] = field(default_factory=set)
     values: dict[str, Any] = field(default_factory=dict)
     reports: list[StepReport] = field(default_factory=list)
 
     def all(self, wanted: set[str], fresh: set[str]) -> RunResult:
         path = self.folder.path
         planned = [entry for entry in self.plan if entry.step.name in wanted]
-        every_time = uncached(self.recipe)
+        self.every_time = uncached(self.recipe)
         write_bytes(path / "recipe.yaml", self.recipe.text.encode())
         self.observers.run_start(path, self.recipe.title, [entry.step.name for entry in planned])
         error: BaseException | None = None
@@ -117,7 +119,7 @@ class _Run:
                 name = entry.step.name
                 if name in fresh:
                     self.folder.forget(name)
-                done = name not in every_time and self.folder.is_complete(name, entry.key, entry.step.save)
+                done = name not in self.every_time and self.folder.is_complete(name, entry.key, entry.step.save)
                 if done:
                     self._unchanged(entry)
                 else:
@@ -128,7 +130,8 @@ class _Run:
             error = problem
             raise
         finally:
-            write_report(path, self.recipe.title, self.recipe.seed, machine(self.device, path), self.reports)
+            with suppress(*[StorageError] * (error is not None)):  # the first failure is the one to tell
+                write_report(path, self.recipe.title, self.recipe.seed, machine(self.device, path), self.reports)
             self.observers.run_end(path, error)
         return RunResult(path, self.reports)
 
@@ -196,7 +199,7 @@ class _Run:
         """Return the model that a step of the same key gave before, or None."""
         name = entry.step.name
         path = self.folder.state(name) / MODEL
-        if entry.step.gives.kind != "model" or not entry.step.cache or self.folder.begun(name) != entry.key:
+        if entry.step.gives.kind != "model" or name in self.every_time or self.folder.begun(name) != entry.key:
             return None
         if not path.is_file():
             return None

@@ -28,6 +28,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from gdl_core.errors import Fault, RecipeError
+from gdl_core.explain import printable
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -93,6 +94,7 @@ class Source:
 
     def fault(self, message: str, mark: Mark | None = None) -> Fault:
         """Return a fault at a mark, with the line it stands on where that helps."""
+        message = printable(message)
         if mark is None or mark.line is None or mark.column is None:
             return Fault(message, mark.file if mark is not None and mark.file else self.file)
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""

@@ -54,7 +54,8 @@ def _wrong_place(path: str) -> str:
         return f"'{path}' leads out of the run folder; results are saved inside it, so write a relative path"
     if ".." in pure.parts:
         return f"'{path}' leads out of the run folder; leave '..' out"
-    if pure.parts[:1] == (".gdl",) or str(pure).casefold() in RESERVED:
+    folded = str(pure).casefold()
+    if folded.split("/")[0] == ".gdl" or folded in RESERVED or folded.endswith(".gdl.json"):
         return f"'{path}' is a name that the run itself uses; choose another"
     if re.search(r"[{}]", path.replace(ITEM, "")) or ITEM in str(pure.parent):
         return f"'{path}': the only braces can be {ITEM} in the file's name, for the number of the item"

@@ -125,6 +125,15 @@ def test_cache_false_runs_every_time(run: Run) -> None:
     assert dict(fakes.RUNS) == {"a": 1, "b": 1, "c": 1}
 
 
+def test_below_a_step_that_runs_every_time_a_model_is_not_taken_from_before(run: Run) -> None:
+    text = MODEL.replace("{do: digits}", "{do: digits, cache: false}")
+    run(text, only=["vae"])
+    before = contents(run.folder)
+    (run.folder / ".gdl" / "vae" / "result.gdl").write_bytes(b"not asked for")
+    run(text, only=["vae"])
+    assert contents(run.folder) == before
+
+
 def test_plan_run_says_what_would_happen(run: Run, registry: Registry) -> None:
     def actions(text: str, **options: list[str]) -> list[str]:
         recipe = check_text(text, registry, base=run.folder.parent)

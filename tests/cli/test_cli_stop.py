@@ -1,0 +1,71 @@
+"""Stopping and killing a run from outside; running again ends with the same bytes as an undisturbed run."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+RECIPE = """gdl: 1
+title: Stop me
+seed: 7
+steps:
+  data: {do: digits}
+  vae:
+    do: train
+    model: vae
+    data: $data
+    for: 400 steps
+    batch: 32
+    precision: fp32
+    set: {network: mlp, width: 32}
+    save: vae.gdl
+"""
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+
+
+def start(folder: Path, out: str) -> subprocess.Popen[str]:
+    (folder / "stop.yaml").write_text(RECIPE)
+    command = [sys.executable, "-u", "-m", "gdl_cli.main", "run", "stop.yaml", "--json", "--out", out]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def disturb(folder: Path, out: str, number: signal.Signals) -> tuple[int, str]:
+    """Start a run, send it a signal once its training has begun, and return exit code and stderr."""
+    with start(folder, out) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if '"progress", "step": "vae"' in line:
+                break
+        process.send_signal(number)
+        _, told = process.communicate(timeout=120)
+        return process.returncode, told
+
+
+def finish(folder: Path, out: str) -> bytes:
+    with start(folder, out) as process:
+        _, told = process.communicate(timeout=120)
+        assert process.returncode == 0, told
+    return (folder / out / "vae.gdl").read_bytes()
+
+
+@posix
+def test_stopped_and_killed_runs_end_with_the_same_bytes(tmp_path: Path) -> None:
+    whole = finish(tmp_path, "whole")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        code, told = disturb(tmp_path, number.name, number)
+        assert code == 130
+        assert "stopping cleanly" in told
+        assert "run the same command again to go on" in told
+        assert not (tmp_path / number.name / "vae.gdl").exists()
+        assert list((tmp_path / number.name / ".gdl" / "vae").glob("*.safetensors"))
+        assert finish(tmp_path, number.name) == whole
+    code, _ = disturb(tmp_path, "killed", signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    time.sleep(0.1)
+    assert finish(tmp_path, "killed") == whole
