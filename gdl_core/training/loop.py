@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gdl_core.contracts import Batch, Model
 from gdl_core.data.dataset import Dataset
-from gdl_core.errors import CancelledError, GdlError, TrainingError
+from gdl_core.errors import CancelledError, GdlError, PluginError, TrainingError
 from gdl_core.noise import Noise
 from gdl_core.training import checkpoint, health
 from gdl_core.training.average import Average
@@ -207,7 +207,13 @@ class _Run:
 
     def _losses(self, seat: Seat, batch: Batch) -> Mapping[str, Tensor]:
         with autocast(self.verdict, self.device):
-            return seat.player.loss(batch)
+            parts = seat.player.loss(batch)
+        if "loss" not in parts or parts["loss"].dim():
+            raise PluginError(
+                f"player '{seat.player.name}' of {type(self.model).__name__} must return a 0-d tensor called 'loss'; "
+                f"it returned {', '.join(f'{name} {tuple(value.shape)}' for name, value in parts.items()) or 'nothing'}"
+            )
+        return parts
 
     def _batch(self, rows: NDArray[np.int64], noise: Noise, share: float, training: bool) -> Batch:
         columns: Mapping[str, Tensor] = {}

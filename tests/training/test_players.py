@@ -117,6 +117,14 @@ def test_a_game_that_cannot_be_played_is_refused(players: list[tuple[str, list[s
         Game(_odd(*players))
 
 
+@pytest.mark.parametrize("parts", [{}, {"loss": torch.zeros(2)}])
+def test_a_loss_that_cannot_be_minimised_is_refused(tmp_path: Path, parts: dict[str, torch.Tensor]) -> None:
+    model = _odd(("a", ["encoder"], 1))
+    model.chosen[0].loss = lambda batch: parts  # type: ignore[attr-defined]
+    with pytest.raises(PluginError, match="player 'a' of _Odd must return a 0-d tensor called 'loss'"):
+        fit(model, tmp_path)
+
+
 def test_frozen_parameters_of_a_player_stay_frozen(tmp_path: Path) -> None:
     model = make()
     model.get_parameter("decoder.weight").requires_grad_(False)
