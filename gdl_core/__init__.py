@@ -59,13 +59,34 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-if TYPE_CHECKING:
-    from gdl_core import kernels, latent, registry
-    from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
-    from gdl_core.data.dataset import Dataset
-    from gdl_core.errors import CancelledError, GdlError
-    from gdl_core.hooks import hookimpl
-    from gdl_core.noise import Noise
-    from gdl_core.session import Session, open  # noqa: A004
-    from gdl_core.specs import GDL_API, DatasetSpec, FormatSpec, MeasureSpec, ModelSpec, RecipeSpec, StepSpec
-    from gdl_core.values import Column, Figure, Frames, Images, Latents, Table, TrainedModel, Vector
+if TYPE_CHECKING:  # `X as X`: a name to be imported from here
+    from gdl_core import kernels as kernels
+    from gdl_core import latent as latent
+    from gdl_core import registry as registry
+    from gdl_core.contracts import Batch as Batch
+    from gdl_core.contracts import Losses as Losses
+    from gdl_core.contracts import Model as Model
+    from gdl_core.contracts import Player as Player
+    from gdl_core.contracts import Posterior as Posterior
+    from gdl_core.data.dataset import Dataset as Dataset
+    from gdl_core.errors import CancelledError as CancelledError
+    from gdl_core.errors import GdlError as GdlError
+    from gdl_core.hooks import hookimpl as hookimpl
+    from gdl_core.noise import Noise as Noise
+    from gdl_core.session import Session as Session
+    from gdl_core.session import open as open  # noqa: A004
+    from gdl_core.specs import GDL_API as GDL_API
+    from gdl_core.specs import DatasetSpec as DatasetSpec
+    from gdl_core.specs import FormatSpec as FormatSpec
+    from gdl_core.specs import MeasureSpec as MeasureSpec
+    from gdl_core.specs import ModelSpec as ModelSpec
+    from gdl_core.specs import RecipeSpec as RecipeSpec
+    from gdl_core.specs import StepSpec as StepSpec
+    from gdl_core.values import Column as Column
+    from gdl_core.values import Figure as Figure
+    from gdl_core.values import Frames as Frames
+    from gdl_core.values import Images as Images
+    from gdl_core.values import Latents as Latents
+    from gdl_core.values import Table as Table
+    from gdl_core.values import TrainedModel as TrainedModel
+    from gdl_core.values import Vector as Vector

@@ -30,7 +30,7 @@ def _existing_path(value: object, info: ValidationInfo) -> Path:
 
 
 InputPath = Annotated[Path, BeforeValidator(_existing_path)]
-"""A file or folder to read. A relative path starts from the recipe's folder (validation context `base`); it must exist."""
+"""A file or folder to read, which must exist; a relative path starts from the recipe's folder (context `base`)."""
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Posterior:
-    """q(z | x), a diagonal Gaussian: mean and log-variance, each (batch, *latent shape). Without `log_var` it is a point."""
+    """q(z | x), a diagonal Gaussian: mean and log-variance, each (batch, *latent shape); without `log_var` a point."""
 
     mean: Tensor
     log_var: Tensor | None = None
 
     def draw(self, noise: Noise) -> Tensor:
-        """Return z = mean + exp(log_var / 2) · ε by the fused op; row i uses row i of the noise (Kingma & Welling 2013)."""
+        """Return z = mean + exp(log_var / 2) · ε, fused; row i takes row i of the noise (Kingma & Welling 2013)."""
         if self.log_var is None:
             return self.mean
         columns = self.mean[0].numel() if len(self.mean) else 1
@@ -142,7 +142,7 @@ class Model(nn.Module):
         raise _unfilled(self, "encodes")
 
     def decode(self, z: Tensor) -> Tensor:
-        """Role decodes: return samples (batch, *data shape), pictures in [0, 1], of latent points (batch, *latent shape)."""
+        """Role decodes: return samples (batch, *data shape), pictures in [0, 1], of points (batch, *latent shape)."""
         raise _unfilled(self, "decodes")
 
     def log_prob(self, x: Tensor, noise: Noise) -> Tensor:

@@ -64,7 +64,11 @@ class Noise:
         return make_key(self.key_seed, self.offset(columns))
 
     def normal(
-        self, rows: int, shape: tuple[int, ...], device: torch.device | str | None = None, dtype: torch.dtype | None = None
+        self,
+        rows: int,
+        shape: tuple[int, ...],
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Draw standard normal numbers of shape (rows, *shape), float32 unless told.
 

@@ -19,7 +19,9 @@ GDL_API = 1
 Role = Literal["trains", "samples", "encodes", "decodes", "scores", "predicts", "classifies"]
 """What a model can be asked to do."""
 
-Kind = Literal["image", "latent", "text", "notes", "audio", "frames", "episodes", "dataset", "model", "vector", "table", "figure"]
+Kind = Literal[
+    "image", "latent", "text", "notes", "audio", "frames", "episodes", "dataset", "model", "vector", "table", "figure"
+]
 """What steps pass to one another."""
 
 ROLES: tuple[str, ...] = get_args(Role)
