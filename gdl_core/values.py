@@ -84,7 +84,7 @@ class Latents:
 
 @dataclass(frozen=True)
 class Vector:
-    """A direction in a latent space, float32 (*latent shape), of full length: added once it leads from without to with."""
+    """A direction in a latent space, float32 (*latent shape); added once, it leads from without to with."""
 
     kind: ClassVar[Kind] = "vector"
     direction: NDArray[np.float32]
