@@ -81,6 +81,10 @@ class Accepts:
                 )
         return value
 
+    def in_words(self) -> str:
+        """Return in words what a recipe may write here."""
+        return f"$step that gives {self._words()['kinds']}" + (", or a file" if self.files else "")
+
     def _words(self) -> dict[str, str]:
         return {"kinds": " or ".join(a_kind(kind) for kind in self.kinds)}
 

@@ -15,6 +15,7 @@ from gdl_core import media
 from gdl_core.errors import DataError, MediaError
 from gdl_core.media.raster import to_image, to_pixels
 from gdl_core.media.sheet import flatten
+from gdl_core.specs import a_kind
 from gdl_core.steps.arguments import Accepts
 from gdl_core.values import Images, Latents, TrainedModel, Vector
 
@@ -55,8 +56,8 @@ def load(value: Any, context: StepContext, *kinds: type) -> Any:
         return value
     found = media.read(value, context.registry)
     if not isinstance(found, kinds):
-        wanted = " or ".join(f"a {kind.kind}" for kind in kinds)  # type: ignore[attr-defined]
-        raise MediaError(f"{value.name} holds a {found.kind}, but {wanted} is needed")
+        wanted = " or ".join(a_kind(kind.kind) for kind in kinds)  # type: ignore[attr-defined]
+        raise MediaError(f"{value.name} holds {a_kind(found.kind)}, but {wanted} is needed")
     return found
 
 

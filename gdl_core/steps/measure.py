@@ -66,10 +66,12 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         if set(spec.roles) <= trained.model.roles()
     ]
     found: dict[str, list[Measurement]] = {}
+    subjects: dict[str, Subject] = {}  # one for each model: it keeps the codes and the choice of samples
     for done, (name, trained, spec) in enumerate(todo):
         context.check_cancelled()
         context.progress(done, len(todo))
-        subject = Subject(trained, arguments.data, context.noise.stream(spec.name), arguments.limit, arguments.column)
-        found.setdefault(name, []).extend(registry.load(spec, "target")(subject))
+        if name not in subjects:
+            subjects = {name: Subject(trained, arguments.data, context.noise, arguments.limit, arguments.column)}
+        found.setdefault(name, []).extend(registry.load(spec, "target")(subjects[name]))
     context.progress(len(todo), len(todo))
     return to_table(list(found.items()))

@@ -68,6 +68,12 @@ def test_names_are_never_cut(name: str) -> None:
         assert (edge == 255).all()
 
 
+def test_captions_do_not_run_into_one_another() -> None:
+    word = "uninterrupted-caption-that-is-wide"
+    canvas = draw([Grid(np.zeros((40, 28, 28, 1), np.uint8), 20, captions=[word] * 40)])
+    assert canvas.shape[1] >= 20 * text_width(word, 14)
+
+
 def test_letters_that_no_font_has_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gdl_core.media.lettering._wide_file", lambda: None)
     assert set_text("Käse 中", 16)[0] == "Kase ?"

@@ -70,8 +70,10 @@ def test_a_ladder_rises_and_tells_its_side_effects_and_its_control(tmp_path: Pat
     assert own[-1] - own[0] > 0.8
     assert max(side) - min(side) < 0.2
     assert {row[5] for row in table.rows} == {60}
-    random = [row for row in table.rows if row[1] == "random"]
-    assert len(random) == 14
+    random = [row for row in table.rows if row[:2] == ("right", "random")]
+    assert len(random) == 7
+    assert [row[3] for row in random] != own
+    assert random[3][3] == own[3]  # strength 0
     assert any("rising at every step" in note and "random" in note for note in surroundings.notes)
     assert figure.pixels.shape[-1] == 3
 

@@ -61,7 +61,7 @@ def test_latents_of_another_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"shape \(5,\) do not fit"):
         do("decode", tmp_path, model=trained(), points=Latents(np.zeros((3, 5), np.float32)))
     media.write(Images(dataset().pixels([0])), tmp_path / "a.png", None, registry())
-    with pytest.raises(MediaError, match=r"a\.png holds an? image, but a latent is needed"):
+    with pytest.raises(MediaError, match=r"a\.png holds an image, but a latent is needed"):
         do("decode", tmp_path, model=trained(), points="a.png")
 
 
