@@ -51,13 +51,16 @@ struct Tile {
 
 // The 64 normals of the sixteen counters from `counter` on.
 GDL_INLINE void normal_block(float* out, uint64_t counter, const uint32_t* keys) {
-  uint32_t low[kCountersPerBlock], high[kCountersPerBlock];
-  for (int i = 0; i < kCountersPerBlock; ++i) {
-    low[i] = (uint32_t)(counter + (uint64_t)i);
-    high[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+  static const uint32_t kSteps[kCountersPerBlock] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const U low = S::add_u(S::set_u((uint32_t)counter), S::load_u(kSteps));
+  U high = S::set_u((uint32_t)(counter >> 32));
+  if (__builtin_expect((uint32_t)counter > 0xFFFFFFFFu - kCountersPerBlock, 0)) {  // some low words carry into the high
+    uint32_t highs[kCountersPerBlock];
+    for (int i = 0; i < kCountersPerBlock; ++i) highs[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+    high = S::load_u(highs);
   }
   F normals[4];
-  Math<S>::normals(S::load_u(low), S::load_u(high), keys, normals);
+  Math<S>::normals(low, high, keys, normals);
   S::store_interleaved(out, normals);
 }
 

@@ -88,6 +88,7 @@ def load() -> Loaded:
 LOADED = load()
 
 _REASONS = {"cpu": LOADED.why_not_cpu, "cuda": LOADED.why_not_cuda}
+_NATIVE = frozenset((d, dtype) for d, reason in _REASONS.items() if not reason for dtype in NATIVE_DTYPES)
 
 
 def why_not_native(device: torch.device, dtype: torch.dtype) -> str:
@@ -105,7 +106,7 @@ def use_native(impl: Impl, device: torch.device, dtype: torch.dtype) -> bool:
         RuntimeError: impl is "native" and there is no native code for these tensors.
     """
     if impl == "auto":
-        return not why_not_native(device, dtype)
+        return (device.type, dtype) in _NATIVE
     if impl == "reference":
         return False
     if impl != "native":

@@ -44,16 +44,18 @@ def _differentiable_gradients(grad_out: Tensor, keyframes: Tensor, t: Tensor, ct
 def _path(keyframes: Tensor, t: Tensor, mode: Mode, normalize: bool, impl: Impl) -> Tensor:
     """keyframes (count, *latents), t (steps): (steps, *latents)."""
     latents = keyframes.shape[1:]
-    rows, cols = rows_and_cols(latents)
-    points = keyframes.reshape(len(keyframes), rows, cols)
-    t = t.to(keyframes.device, torch.float64 if keyframes.dtype == torch.float64 else torch.float32)
+    flat = len(latents) != 2
+    points = keyframes.reshape(len(keyframes), *rows_and_cols(latents)) if flat else keyframes
+    time = torch.float64 if keyframes.dtype == torch.float64 else torch.float32
+    if t.dtype != time or t.device != keyframes.device:
+        t = t.to(keyframes.device, time)
     if not use_native(impl, keyframes.device, keyframes.dtype) or transforms_active():
         out = reference.path(points, t, mode == "slerp", normalize)
     elif torch.is_grad_enabled() and (points.requires_grad or t.requires_grad):
         out = _Path.apply(points, t, _MODES[mode], normalize)  # type: ignore[no-untyped-call]
     else:
         out = ops.path_forward(points, t, _MODES[mode], normalize)
-    return out.reshape(len(t), *latents)
+    return out.reshape(len(t), *latents) if flat else out
 
 
 def _between(a: Tensor, b: Tensor, t: Tensor | float, mode: Mode, normalize: bool, impl: Impl) -> Tensor:
@@ -61,11 +63,12 @@ def _between(a: Tensor, b: Tensor, t: Tensor | float, mode: Mode, normalize: boo
         raise TypeError(f"a and b must have one floating dtype, got {a.dtype} and {b.dtype}")
     if a.shape != b.shape:
         raise ValueError(f"a and b must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
-    time = torch.as_tensor(t, device=a.device)
+    time = t if isinstance(t, Tensor) else torch.tensor(t)
     if time.dim() > 1:
         raise ValueError(f"t must be a number or have one dimension, got shape {tuple(time.shape)}")
-    out = _path(torch.stack((a, b)), time.reshape(-1), mode, normalize, impl)
-    return out if time.dim() == 1 else out[0]
+    if time.dim() == 1:
+        return _path(torch.stack((a, b)), time, mode, normalize, impl)
+    return _path(torch.stack((a, b)), time.reshape(1), mode, normalize, impl)[0]
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | float, *, impl: Impl = "auto") -> Tensor:

@@ -123,31 +123,31 @@ struct Avx2 {
     return _mm256_fmadd_ps(high, _mm256_set1_ps(65536.0f), low);
   }
 
-  // The 32 x 32 -> 64 bit multiply reads the low half of each 64-bit lane: even and odd counters are kept apart in
-  // 64-bit lanes through all rounds, and the high halves may hold anything.
-  static GDL_INLINE void philox_rounds64(__m256i (&x)[4], const uint32_t* keys) {
-    const __m256i multiplier0 = _mm256_set1_epi32((int)kPhiloxMultiplier0);
-    const __m256i multiplier1 = _mm256_set1_epi32((int)kPhiloxMultiplier1);
-#pragma GCC unroll 10
-    for (int round = 0; round < kPhiloxRounds; ++round) {
-      const __m256i product0 = _mm256_mul_epu32(x[0], multiplier0), product1 = _mm256_mul_epu32(x[2], multiplier1);
-      const __m256i key0 = _mm256_set1_epi32((int)keys[2 * round]);
-      const __m256i key1 = _mm256_set1_epi32((int)keys[2 * round + 1]);
-      x[0] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product1, 32), x[1]), key0);
-      x[2] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product0, 32), x[3]), key1);
-      x[1] = product1;
-      x[3] = product0;
-    }
+  static GDL_INLINE void philox_round(__m256i (&x)[4], __m256i key0, __m256i key1) {
+    const __m256i product0 = _mm256_mul_epu32(x[0], _mm256_set1_epi32((int)kPhiloxMultiplier0));
+    const __m256i product1 = _mm256_mul_epu32(x[2], _mm256_set1_epi32((int)kPhiloxMultiplier1));
+    x[0] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product1, 32), x[1]), key0);
+    x[2] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product0, 32), x[3]), key1);
+    x[1] = product1;
+    x[3] = product0;
   }
   static GDL_INLINE __m256i merge_even_odd(__m256i even, __m256i odd) {
     return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
   }
+  // The 32 x 32 -> 64 bit multiply reads the low half of each 64-bit lane: even and odd counters are kept apart in
+  // 64-bit lanes through all rounds, and the high halves may hold anything. Taking both through each round together
+  // hides the latency of the multiply.
   static GDL_INLINE void philox_half(__m256i& a, __m256i& b, __m256i& c, __m256i& d, const uint32_t* keys) {
     __m256i even[4] = {a, b, c, d};
     __m256i odd[4] = {_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32), _mm256_srli_epi64(c, 32),
                       _mm256_srli_epi64(d, 32)};
-    philox_rounds64(even, keys);
-    philox_rounds64(odd, keys);
+#pragma GCC unroll 10
+    for (int round = 0; round < kPhiloxRounds; ++round) {
+      const __m256i key0 = _mm256_set1_epi32((int)keys[2 * round]);
+      const __m256i key1 = _mm256_set1_epi32((int)keys[2 * round + 1]);
+      philox_round(even, key0, key1);
+      philox_round(odd, key0, key1);
+    }
     a = merge_even_odd(even[0], odd[0]);
     b = merge_even_odd(even[1], odd[1]);
     c = merge_even_odd(even[2], odd[2]);

@@ -38,12 +38,19 @@ struct Avx512 {
     second = _mm512_mask_mov_ps(s, swap, c);
   }
 
+  // The 32 x 32 -> 64 bit multiply reads the low half of each 64-bit lane: even and odd counters are kept apart in
+  // 64-bit lanes through all rounds, and the high halves may hold anything. Taking both through each round together
+  // hides the latency of the multiply.
   template <class Philox> static GDL_INLINE void philox(U (&x)[4], const uint32_t* keys) {
     U even[4] = {x[0], x[1], x[2], x[3]};
     U odd[4] = {_mm512_srli_epi64(x[0], 32), _mm512_srli_epi64(x[1], 32), _mm512_srli_epi64(x[2], 32),
                 _mm512_srli_epi64(x[3], 32)};
-    philox_rounds64(even, keys);
-    philox_rounds64(odd, keys);
+#pragma GCC unroll 10
+    for (int round = 0; round < kPhiloxRounds; ++round) {
+      const U key0 = _mm512_set1_epi32((int)keys[2 * round]), key1 = _mm512_set1_epi32((int)keys[2 * round + 1]);
+      philox_round(even, key0, key1);
+      philox_round(odd, key0, key1);
+    }
     for (int i = 0; i < 4; ++i) x[i] = _mm512_mask_shuffle_epi32(even[i], 0xAAAA, odd[i], (_MM_PERM_ENUM)0xA0);
   }
 
@@ -100,21 +107,14 @@ struct Avx512 {
   }
 
  private:
-  // The 32 x 32 -> 64 bit multiply reads the low half of each 64-bit lane: even and odd counters are kept apart in
-  // 64-bit lanes through all rounds, and the high halves may hold anything.
-  static GDL_INLINE void philox_rounds64(U (&x)[4], const uint32_t* keys) {
-    const U multiplier0 = _mm512_set1_epi32((int)kPhiloxMultiplier0);
-    const U multiplier1 = _mm512_set1_epi32((int)kPhiloxMultiplier1);
+  static GDL_INLINE void philox_round(U (&x)[4], U key0, U key1) {
     const int kXorOfThree = 0x96;
-#pragma GCC unroll 10
-    for (int round = 0; round < kPhiloxRounds; ++round) {
-      const U product0 = _mm512_mul_epu32(x[0], multiplier0), product1 = _mm512_mul_epu32(x[2], multiplier1);
-      const U key0 = _mm512_set1_epi32((int)keys[2 * round]), key1 = _mm512_set1_epi32((int)keys[2 * round + 1]);
-      x[0] = _mm512_ternarylogic_epi32(_mm512_srli_epi64(product1, 32), x[1], key0, kXorOfThree);
-      x[2] = _mm512_ternarylogic_epi32(_mm512_srli_epi64(product0, 32), x[3], key1, kXorOfThree);
-      x[1] = product1;
-      x[3] = product0;
-    }
+    const U product0 = _mm512_mul_epu32(x[0], _mm512_set1_epi32((int)kPhiloxMultiplier0));
+    const U product1 = _mm512_mul_epu32(x[2], _mm512_set1_epi32((int)kPhiloxMultiplier1));
+    x[0] = _mm512_ternarylogic_epi32(_mm512_srli_epi64(product1, 32), x[1], key0, kXorOfThree);
+    x[2] = _mm512_ternarylogic_epi32(_mm512_srli_epi64(product0, 32), x[3], key1, kXorOfThree);
+    x[1] = product1;
+    x[3] = product0;
   }
 };
 

@@ -19,6 +19,31 @@ struct Portable {
     for (int i = 0; i < 16; ++i) r.lane[i] = x;
     return r;
   }
+  static GDL_INLINE U set_u(uint32_t x) {
+    U r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = x;
+    return r;
+  }
+  static GDL_INLINE U add_u(const U& a, const U& b) {
+    U r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] + b.lane[i];
+    return r;
+  }
+  static GDL_INLINE U and_u(const U& a, const U& b) {
+    U r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] & b.lane[i];
+    return r;
+  }
+  static GDL_INLINE U bits(const F& a) {
+    U r;
+    memcpy(r.lane, a.lane, sizeof r.lane);
+    return r;
+  }
+  static GDL_INLINE F from_bits(const U& a) {
+    F r;
+    memcpy(r.lane, a.lane, sizeof r.lane);
+    return r;
+  }
   static GDL_INLINE F add(const F& a, const F& b) {
     F r;
     for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] + b.lane[i];
