@@ -126,7 +126,7 @@ def test_cache_false_runs_every_time(run: Run) -> None:
 
 
 def test_below_a_step_that_runs_every_time_a_model_is_not_taken_from_before(run: Run) -> None:
-    text = MODEL.replace("{do: digits}", "{do: digits, cache: false}")
+    text = MODEL.replace("{do: cylinders,", "{do: cylinders, cache: false,")
     run(text, only=["vae"])
     before = contents(run.folder)
     (run.folder / ".gdl" / "vae" / "result.gdl").write_bytes(b"not asked for")
@@ -322,13 +322,14 @@ MODEL = """gdl: 1
 title: A model
 seed: 1
 steps:
-  data: {do: digits}
+  data: {do: cylinders, n: 60, size: 8}
   vae:
     do: train
     model: vae
     data: $data
     for: 2 steps
     batch: 16
+    previews: false
     precision: fp32
     set: {network: mlp, width: 8}
     save: vae.gdl
