@@ -88,8 +88,10 @@ def run_cmake(build: Path, cuda: str) -> list[Path]:
     }
     if "GDL_CUDA_ARCHS" in os.environ:
         settings["GDL_CUDA_ARCHS"] = os.environ["GDL_CUDA_ARCHS"]
-    # --fresh: an isolated build keeps its tools in a folder of its own, so remembered paths may be gone by now.
-    configure = [cmake, "--fresh", "-S", str(ROOT), "-B", str(build), "-G", "Ninja"]
+    # An isolated build keeps its tools in a folder of its own, so remembered paths may be gone by now. Only they are
+    # forgotten: cmake --fresh would throw away the object files too, and everything would be compiled again.
+    (build / "CMakeCache.txt").unlink(missing_ok=True)
+    configure = [cmake, "-S", str(ROOT), "-B", str(build), "-G", "Ninja"]
     try:
         subprocess.run([*configure, *(f"-D{name}={value}" for name, value in settings.items())], check=True)
         subprocess.run([cmake, "--build", str(build)], check=True)

@@ -166,6 +166,18 @@ def test_what_an_earlier_build_left_is_not_packed(native_project: Path, tmp_path
     assert not [name for name in third if name.endswith(".so")]
 
 
+def test_what_was_compiled_is_kept_and_what_was_configured_is_not(native_project: Path, tmp_path: Path) -> None:
+    for archs in ({"GDL_CUDA_ARCHS": "90"}, {}):
+        run = run_hook(native_project, f"build_editable({str(tmp_path)!r})", CXX=sys.executable, **archs)
+        assert run.returncode == 0, run.stderr
+        build = next((native_project / "build").glob("native-*"))
+        compiled = build / "CMakeFiles/gdl_cpu.dir/kernels.o"
+        assert compiled.exists() == (not archs)
+        assert ("GDL_CUDA_ARCHS" in (build / "CMakeCache.txt").read_text()) == bool(archs)
+        compiled.parent.mkdir(exist_ok=True)
+        compiled.touch()
+
+
 def test_an_editable_install_keeps_both_libraries_and_finds_later_packages(
     native_project: Path, tmp_path: Path
 ) -> None:
