@@ -78,7 +78,8 @@ def test_weights_written_and_read_give_the_same_output(
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.zero_()
-    other.load_state_dict(safetensors.torch.load(safetensors.torch.save(model.state_dict())))
+    written = safetensors.torch.save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    other.load_state_dict(safetensors.torch.load(written))
     x = torch.rand(3, 1, 12, 12)
     with torch.no_grad():
         assert torch.equal(model.encode(x).mean, other.encode(x).mean)
