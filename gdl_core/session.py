@@ -11,8 +11,7 @@ is decoded at once while a long film is being made, and every result is the same
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,8 +103,7 @@ class Session:
         self._trained: TrainedModel | None = trained
         self._progress = progress
         self._is_pictures = is_pictures(tuple(trained.data_shape))
-        # Whoever waits for the model holds the turn, so that a long film cannot take the model again before them.
-        self._turn, self._model = threading.Lock(), threading.Lock()
+        self._alone = threading.Lock()
 
     def __enter__(self) -> Session:
         return self
@@ -187,7 +185,7 @@ class Session:
         points, single = read_vectors(z, tuple(trained.model.latent_shape), "latent points")
         if len(points) == 1 and not exact:
             self._stop(cancel)
-            with self._alone(), inference(trained.model):
+            with self._alone, inference(trained.model):
                 pictures = self._shown(trained.model.decode(torch.from_numpy(points).to(self._device)))
         else:
             pictures = self._decode(trained, points, progress, cancel)
@@ -343,15 +341,6 @@ class Session:
             )
         return trained
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with self._turn:
-            self._model.acquire()
-        try:
-            yield
-        finally:
-            self._model.release()
-
     def _shown(self, samples: Tensor) -> Array:
         return to_pixels(samples) if self._is_pictures else samples.float().cpu().numpy()
 
@@ -375,7 +364,7 @@ class Session:
         parts: list[Array] = []
         for first, count in spans(n, start, trained.tile):
             self._stop(cancel)
-            with self._alone():
+            with self._alone:
                 parts.append(rows(first, count))
             if progress is not None:
                 progress(first + count, n)

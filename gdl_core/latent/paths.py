@@ -48,10 +48,8 @@ def through(keyframes: ArrayLike, frames: int, mode: Mode = "slerp", loop: bool 
     if len(points) == 1:
         return np.repeat(points, frames, axis=0)
     flat = torch.from_numpy(points.reshape(len(points), -1))
-    path = cast("Points", latent_path(flat, torch.from_numpy(times.astype(np.float32)), mode=mode).numpy())
-    whole = times == np.floor(times)
-    path[whole] = points.reshape(len(points), -1)[times[whole].astype(np.int64)]
-    return path.reshape(frames, *points.shape[1:])
+    path = latent_path(flat, torch.from_numpy(times.astype(np.float32)), mode=mode)
+    return cast("Points", path.numpy().reshape(frames, *points.shape[1:]))
 
 
 def line(start: ArrayLike, end: ArrayLike, frames: int) -> Points:
@@ -133,7 +131,8 @@ def _times(frames: int, segments: int, loop: bool) -> NDArray[np.float64]:
     """Return evenly spaced times from 0 to the number of segments; the last one is left out of a loop."""
     if frames < 1:
         raise InputError(f"a path has at least one frame, got {frames}")
-    return np.linspace(0.0, segments, frames, endpoint=not loop)
+    # Multiplied before divided, so that a time that should be whole is.
+    return np.arange(frames) * segments / max(frames if loop else frames - 1, 1)
 
 
 def _finite_points(points: ArrayLike | Sequence[ArrayLike]) -> Points:

@@ -35,6 +35,9 @@ def test_a_path_has_its_ends_and_its_length(keyframes: np.ndarray, frames: int, 
 def test_frames_that_fall_on_keyframes_are_those_keyframes() -> None:
     keyframes = np.random.default_rng(0).normal(size=(4, 7)).astype(np.float32)
     assert (through(keyframes, 13, "slerp")[::4] == keyframes).all()
+    many = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
+    for between in (3, 7, 49):
+        assert (through(many, 49 * between + 1, "slerp")[::between] == many).all()
     assert (through(keyframes, 16, "slerp", loop=True)[::4] == keyframes).all()
 
 
