@@ -18,6 +18,7 @@ from gdl_core.media.lettering import Shade, line_height, text_width, wrap, write
 WIDTH = 1180
 """A sheet is made as wide as whole-number enlargement allows up to this many pixels, names not counted."""
 
+WIDE = 1640
 HEIGHT = 1600
 CELL = 260
 """A picture is not enlarged beyond this many pixels."""
@@ -71,6 +72,8 @@ def nice_columns(n: int) -> int:
 def enlargement(width: int, height: int, across: int, down: int) -> int:
     """Return the whole number by which pictures of a grid are enlarged."""
     room = min(WIDTH / (width * across), HEIGHT / (height * down), CELL / max(width, height))
+    if room < 2 and max(width * across, height * down) <= WIDE / 2 and max(width, height) <= CELL / 4:
+        return 2  # rather a wide sheet than one of stamps
     return max(1, int(room))
 
 

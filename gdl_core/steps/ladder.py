@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Arguments(StepArguments):
     probe: Annotated[TrainedModel | None, Accepts("model", roles=("classifies",))] = Field(
         None, description="a model that classifies, to judge the pictures"
     )
-    judged: int = Field(200, ge=1, le=10_000, description="samples that the probe's answers are averaged over")
+    judged: int = Field(128, ge=1, le=10_000, description="samples that the probe's answers are averaged over")
 
 
 def run(arguments: Arguments, context: StepContext) -> Figure:
@@ -61,15 +62,16 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     grids: list[Grid] = []
     rows: list[tuple[Cell, ...]] = []
     columns: list[str] = []
+    climber = _Climber(trained, probe, z, arguments, context)
     for done, vector in enumerate(vectors):
         context.progress(done, len(vectors))
-        pixels, answers = _climb(trained, probe, z, vector, arguments, context)
+        pixels, answers = climber.climb(vector)
         columns = columns or list(answers)
         rows += _rows(vector.name, "named", arguments.strengths, answers, len(z))
         grids.append(_grid(vector.name, pixels, arguments, answers))
         if probe is not None:
             control = random_like(vector, context.noise.stream(_CONTROL, vector.name))
-            _, answers_to_control = _climb(trained, probe, z, control, arguments, context)
+            _, answers_to_control = climber.climb(control)
             rows += _rows(vector.name, _CONTROL, arguments.strengths, answers_to_control, len(z))
             _tell(vector.name, answers, answers_to_control, arguments.strengths, context)
     context.progress(len(vectors), len(vectors))
@@ -82,27 +84,43 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
 Answers = dict[str, NDArray[np.float64]]
 
 
-def _climb(
-    trained: TrainedModel, probe: TrainedModel | None, z: NDArray[np.float32], vector: Vector,
-    arguments: Arguments, context: StepContext,
-) -> tuple[NDArray[np.uint8], Answers]:  # fmt: skip
-    """Return the shown pictures (n · strengths, …), row by row, and per column the mean answers (strengths,)."""
-    from gdl_core.latent.algebra import apply
-    from gdl_core.latent.tiles import classify_rows, decode_rows, to_pixels
+@dataclass
+class _Climber:
+    """Decodes samples moved along directions and asks the probe; not moved at all they are decoded once."""
 
-    moved = apply(z, vector, arguments.strengths)  # (strengths, samples, *latent shape)
-    shown: list[NDArray[np.uint8]] = []
-    answers: dict[str, list[float]] = {}
-    for points in moved:
-        context.check_cancelled()
-        x = decode_rows(trained, points if probe else points[: arguments.n])
-        shown.append(to_pixels(x[: arguments.n]))
-        if probe is not None:
-            for name, chances in classify_rows(probe, x).items():
-                if chances.shape[1] == 2:
-                    answers.setdefault(name, []).append(float(chances[:, 1].double().mean()))
-    pixels = np.stack(shown, axis=1)
-    return pixels.reshape(-1, *pixels.shape[2:]), {name: np.array(values) for name, values in answers.items()}
+    trained: TrainedModel
+    probe: TrainedModel | None
+    z: NDArray[np.float32]
+    arguments: Arguments
+    context: StepContext
+    still: tuple[NDArray[np.uint8], dict[str, float]] | None = None
+
+    def climb(self, vector: Vector) -> tuple[NDArray[np.uint8], Answers]:
+        """Return the shown pictures (n · strengths, …), row by row, and per column the mean answers (strengths,)."""
+        from gdl_core.latent.algebra import apply
+
+        steps = []
+        for strength, points in zip(
+            self.arguments.strengths, apply(self.z, vector, self.arguments.strengths), strict=True
+        ):
+            self.context.check_cancelled()
+            if strength == 0:
+                self.still = self.still or self._step(points)
+                steps.append(self.still)
+            else:
+                steps.append(self._step(points))
+        pixels = np.stack([shown for shown, _ in steps], axis=1)
+        answers = {name: np.array([means[name] for _, means in steps]) for name in steps[0][1]}
+        return pixels.reshape(-1, *pixels.shape[2:]), answers
+
+    def _step(self, points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], dict[str, float]]:
+        from gdl_core.latent.tiles import classify_rows, decode_rows, to_pixels
+
+        n = self.arguments.n
+        x = decode_rows(self.trained, points if self.probe else points[:n])
+        chances = classify_rows(self.probe, x) if self.probe is not None else {}
+        yes = {name: float(of[:, 1].double().mean()) for name, of in chances.items() if of.shape[1] == 2}
+        return to_pixels(x[:n]), yes
 
 
 def _rows(vector: str, direction: str, strengths: list[float], answers: Answers, n: int) -> list[tuple[Cell, ...]]:
