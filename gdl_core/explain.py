@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gdl_core.errors import did_you_mean
-from gdl_core.specs import a_kind
 
 Path_ = tuple[str | int, ...]
 
