@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby, takewhile
 from math import prod
 from typing import Literal
 
@@ -155,54 +154,43 @@ def torch_cat(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(parts))
 
 
-HEADER = ("measure", "of", "value", "unit", "better", "n", "note")
-
-
 def to_table(measured: Sequence[tuple[str, Sequence[Measurement]]], title: str = "measurements") -> Table:
-    """Return a table with a row for each number: first the models', then the baselines of the same measure.
+    """Return a table with a row for each measure: a column for each model, and the baselines beside them.
 
-    A baseline that is the same for several models, or for measures that follow one another, is told once; where it
-    differs between models, it names the one that it belongs to.
+    The baselines are told in words, "mean sample 0.258; PCA-2 0.235"; where one differs between models, each value
+    names the model that it belongs to.
 
     Args:
-        measured: (name of a model, its measurements), the models in the order to show.
+        measured: (name of a model, its measurements), the models in the order to show; names are unique.
         title: of the table.
     """
-    held: dict[str, list[tuple[str, Measurement]]] = {}
+    held: dict[str, dict[str, Measurement]] = {}
     for model, found in measured:
         for one in found:
-            held.setdefault(one.name, []).append((model, one))
-    rows: list[tuple[Cell, ...]] = []
-    for _, group in groupby(held.items(), key=lambda item: _shared_baselines(item[1]) or item[0]):
-        members = list(group)
-        for name, here in members:
-            rows += [_row(name, model, one.value, one, one.note) for model, one in here]
-        rows += _baselines(_common_name([name for name, _ in members]), members[-1][1])
-    return Table(HEADER, tuple(rows), title)
+            held.setdefault(one.name, {})[model] = one
+    models = [model for model, _ in measured]
+    rows = tuple(_row(name, models, here) for name, here in held.items())
+    return Table(("measure", *models, "unit", "better", "baselines", "n", "note"), rows, title)
 
 
-def _shared_baselines(here: Sequence[tuple[str, Measurement]]) -> tuple[object, ...] | None:
-    """Return the baselines of a measure if all of its models have the same, to be compared with the next one's."""
-    found = {(one.unit, one.better, one.n, *sorted(one.baselines.items())) for _, one in here}
-    return found.pop() if len(found) == 1 and here[0][1].baselines else None
+def _row(name: str, models: Sequence[str], here: Mapping[str, Measurement]) -> tuple[Cell, ...]:
+    one = next(iter(here.values()))
+    values = [here[model].value if model in here else None for model in models]
+    better = "" if one.better == "none" else one.better
+    notes = _alike({model: each.note for model, each in here.items() if each.note}, "; ", "{model}: {text}")
+    return (name, *values, one.unit, better, _baselines(here), one.n, notes)
 
 
-def _common_name(names: Sequence[str]) -> str:
-    """Return the words that names begin with alike."""
-    alike = takewhile(lambda words: len(set(words)) == 1, zip(*(name.split() for name in names), strict=False))
-    return " ".join(words[0] for words in alike).rstrip(" ,") or "; ".join(names)
+def _baselines(here: Mapping[str, Measurement]) -> str:
+    told = []
+    for baseline in dict.fromkeys(key for one in here.values() for key in one.baselines):
+        texts = {model: f"{one.baselines[baseline]:.4g}" for model, one in here.items() if baseline in one.baselines}
+        told.append(f"{baseline} {_alike(texts, ', ', '{text} ({model})')}")
+    return "; ".join(told)
 
 
-def _row(name: str, of: str, value: float, one: Measurement, note: str = "") -> tuple[Cell, ...]:
-    return (name, of, value, one.unit, "" if one.better == "none" else one.better, one.n, note)
-
-
-def _baselines(name: str, here: Sequence[tuple[str, Measurement]]) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for baseline in dict.fromkeys(key for _, one in here for key in one.baselines):
-        holders = [(model, one) for model, one in here if baseline in one.baselines]
-        same = len({one.baselines[baseline] for _, one in holders}) == 1
-        for model, one in holders[:1] if same else holders:
-            label = f"({baseline})" if same else f"({baseline}, for {model})"
-            rows.append(_row(name, label, one.baselines[baseline], one))
-    return rows
+def _alike(texts: Mapping[str, str], joint: str, form: str) -> str:
+    """Return a text that all models share, or each model's own."""
+    if len(set(texts.values())) <= 1:
+        return next(iter(texts.values()), "")
+    return joint.join(form.format(model=model, text=text) for model, text in texts.items())

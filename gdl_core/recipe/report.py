@@ -15,6 +15,7 @@ from gdl_core.values import Cell, Table
 
 _PICTURES = (".png", ".gif", ".webp", ".jpg", ".jpeg", ".svg")
 _MOST_ROWS = 60
+_MOST_FACTS = 500  # rows in report.json; the points of a map are in the map's own file
 _MOST_LINKS = 12
 
 
@@ -50,7 +51,8 @@ def table_facts(value: Any) -> dict[str, Any] | None:
     table = getattr(value, "data", None) if getattr(value, "kind", "") == "figure" else value
     if not isinstance(table, Table):
         return None
-    return {"title": table.title, "header": list(table.header), "rows": [list(row) for row in table.rows]}
+    rows = [list(row) for row in table.rows] if len(table.rows) <= _MOST_FACTS else []
+    return {"title": table.title, "header": list(table.header), "count": len(table.rows), "rows": rows}
 
 
 def machine(device: str, folder: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _roles(model: object) -> frozenset[str]:
 
 
 def run(arguments: Arguments, context: StepContext) -> Table:
-    """Return one row for each number: model, measure, value, unit, baselines, how many samples, and a remark."""
+    """Return a row for each measure: a value for each model, unit, baselines, how many samples, and a remark."""
     from gdl_core.measures.subject import Measurement, Subject, to_table
     from gdl_core.steps.inputs import model_names, ready
 

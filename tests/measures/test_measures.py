@@ -25,7 +25,7 @@ from gdl_core.measures import (
     strays,
 )
 from gdl_core.measures.neighbours import nearest
-from gdl_core.measures.subject import HEADER, Measurement, Subject, to_table
+from gdl_core.measures.subject import Measurement, Subject, to_table
 from gdl_core.noise import Noise
 from gdl_core.specs import load_target
 from gdl_core.values import Column
@@ -260,19 +260,12 @@ def test_the_table_sets_models_and_baselines_side_by_side() -> None:
     second = Measurement("error", 1.5, "px", "lower", {"mean": 3.0, "PCA": 2.5}, 10)
     only = Measurement("size", 7.0, better="none")
     table = to_table([("vae", [first, only]), ("plain", [second])], "numbers")
-    assert table.header == HEADER
+    assert table.header == ("measure", "vae", "plain", "unit", "better", "baselines", "n", "note")
     assert table.title == "numbers"
-    assert table.column("of") == ("vae", "plain", "(mean)", "(PCA, for vae)", "(PCA, for plain)", "vae")
-    assert table.column("value") == (1.0, 1.5, 3.0, 2.0, 2.5, 7.0)
-    assert table.column("better")[-1] == ""
-    assert table.column("note")[0] == "a note"
+    assert table.rows[0] == ("error", 1.0, 1.5, "px", "lower", "mean 3; PCA 2 (vae), 2.5 (plain)", 10, "a note")
+    assert table.rows[1] == ("size", 7.0, None, "", "", "", 0, "")
 
 
-def test_baselines_that_measures_share_are_told_once() -> None:
-    near, far = (Measurement(f"accepted at {d}", d / 10, "", "higher", {"real": 0.95}, 256) for d in (1, 2))
-    other = Measurement("accepted alone", 0.5, "", "higher", {"real": 0.9}, 256)
-    table = to_table([("vae", [near, far, other]), ("plain", [near, far, other])])
-    names = ["accepted at 1", "accepted at 1", "accepted at 2", "accepted at 2", "accepted at"]
-    assert table.column("measure") == (*names, "accepted alone", "accepted alone", "accepted alone")
-    assert table.column("of")[4] == table.column("of")[7] == "(real)"
-    assert (table.column("value")[4], table.column("value")[7]) == (0.95, 0.9)
+def test_notes_that_differ_name_their_model() -> None:
+    here = [(name, [Measurement("error", 1.0, note=f"of {name}")]) for name in ("vae", "plain")]
+    assert to_table(here).column("note") == ("vae: of vae; plain: of plain",)
