@@ -141,6 +141,16 @@ def test_log_var_is_clamped_and_its_gradient_goes_on(impl: str) -> None:
 
 
 @pytest.mark.parametrize("impl", IMPLS)
+def test_the_whole_range_of_log_var_is_exact_to_rounding(impl: str) -> None:
+    log_var = torch.linspace(-32, 22, 1081)
+    z, kl = reparameterize(torch.zeros(1081), log_var, seed=1, kl="none", impl=impl)
+    wanted_z, _ = expected(torch.zeros(1081), log_var, 1)
+    torch.testing.assert_close(z.double(), wanted_z, rtol=5e-7, atol=0)  # relative: small deviations count too
+    clamped = log_var.double().clamp(LOG_VAR_MIN, LOG_VAR_MAX)
+    torch.testing.assert_close(kl.double(), (0.5 * (clamped.exp() - 1 - clamped)).sum(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
 def test_nan_passes_and_stays_in_its_row(impl: str) -> None:
     mean, log_var = torch.zeros(3, 4), torch.zeros(3, 4)
     log_var[1, 2] = torch.nan
