@@ -226,15 +226,31 @@ class _Checker:
                 if not path or path[-1] not in STEP_KEYS:
                     self._fault_at(nodes, path, message)
             wrong = {path[0] for path, _ in found if path}
-            with suppress(ValidationError):  # the rest may have more to say
-                rest = {key: value for key, value in data.items() if key not in wrong}
-                self._own_faults(nodes, spec, model.model_validate(rest, context=context))
+            self._faults_of_rest(nodes, spec, model, {k: v for k, v in data.items() if k not in wrong}, context)
             return None
         except Exception as error:
             self.fault(self._bug(spec, error), nodes.do.mark)
             return None
         self._own_faults(nodes, spec, arguments)
         return arguments
+
+    def _faults_of_rest(
+        self,
+        nodes: StepNodes,
+        spec: StepSpec | DatasetSpec,
+        model: type[BaseModel],
+        rest: dict[str, Any],
+        context: dict[str, Any],
+    ) -> None:
+        """Find what is wrong beyond types in the arguments that are right, so that all is told at once."""
+        try:
+            self._own_faults(nodes, spec, model.model_validate(rest, context=context))
+        except ValidationError:  # a needed one is among the wrong: ask about the others as far as they can be asked
+            partial = model.model_construct(**rest)
+            if isinstance(partial, StepArguments):
+                with suppress(Exception):
+                    for path, message in partial.faults(self.registry):
+                        self._fault_at(nodes, tuple(path), message)
 
     def _own_faults(self, nodes: StepNodes, spec: StepSpec | DatasetSpec, arguments: BaseModel) -> None:
         if not isinstance(arguments, StepArguments):

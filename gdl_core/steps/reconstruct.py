@@ -46,7 +46,10 @@ def run(arguments: Arguments, context: StepContext) -> Images:
     if isinstance(data, Images):
         originals = fit_pictures(data.pixels, shape)
     else:
-        originals = data.pixels(some_rows(data, arguments.n, context, arguments.held_out))
+        there = len(data.where(held_out=arguments.held_out))
+        if there < arguments.n:
+            context.note(f"{data.name} has only {there} of the {arguments.n} samples asked for")
+        originals = data.pixels(some_rows(data, max(1, min(arguments.n, there)), context, arguments.held_out))
     x = to_tensor(originals)
     rows = [originals, *(to_pixels(decode_rows(trained, encode_rows(trained, x).mean)) for trained in models)]
     names = ("original", *model_names(models))

@@ -9,7 +9,7 @@ from recipe import fakes
 
 from gdl_core.errors import InputError, RecipeError
 from gdl_core.recipe import Recipe, check_file, check_text
-from gdl_core.registry import Registry
+from gdl_core.registry import Registry, get_registry
 
 
 def check(text: str, registry: Registry, *overrides: str, base: Path | None = None) -> Recipe:
@@ -170,3 +170,14 @@ def test_files_that_are_no_recipes(registry: Registry, tmp_path: Path) -> None:
         check_file(tmp_path / "none.yaml", registry)
     (tmp_path / "b.yaml").write_bytes("\ufeffgdl: 1\nsteps: {a: {do: draw}}\n".encode())
     assert check_file(tmp_path / "b.yaml", registry).name == "b"
+
+
+def test_a_wrong_reference_does_not_hide_what_else_is_wrong(tmp_path: Path) -> None:
+    text = "gdl: 1\nsteps:\n  vae: {do: train, model: vea, data: $dat, for: 1 epoch}\n"
+    text += "  plain: {do: train, model: autoencoder, data: $dat, for: 1 epoch, set: {latnet: 2}}\n"
+    with pytest.raises(RecipeError) as caught:
+        check_text(text, get_registry(), base=tmp_path)
+    told = "\n".join(fault.message for fault in caught.value.faults)
+    assert told.count("neither a var nor an earlier step") == 2
+    assert "unknown model 'vea'; did you mean 'vae'?" in told
+    assert "unknown key 'latnet' for model autoencoder; did you mean 'latent'?" in told

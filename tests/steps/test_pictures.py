@@ -164,3 +164,9 @@ def test_captions_of_numbers(tmp_path: Path) -> None:
     assert isinstance(data.columns["x"], Column)
     captions = do("pick", tmp_path, data=data, n=2, show="x").captions
     assert all(abs(float(caption)) <= 2 for caption in captions)
+
+
+def test_a_small_set_shows_what_it_has(tmp_path: Path) -> None:
+    few = len(dataset().held_out)
+    sheet = do("reconstruct", tmp_path, model=trained(), data=dataset(), n=few + 3)
+    assert sheet.columns == few
