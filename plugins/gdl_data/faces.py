@@ -29,8 +29,8 @@ ATTRIBUTES = ("smile", "glasses", "blond", "male", "beard")
 
 # Parts are those whose attribute can be told at 64 pixels. Hair is left out that hides the face, brings its own colour,
 # or has no place for glasses or a beard.
-_SMILES = ("SMILE", "BIG_SMILE", "DEFAULT")
-_OTHER_MOUTHS = ("SERIOUS", "SAD", "DISBELIEF")
+_SMILES = ("SMILE", "BIG_SMILE")
+_OTHER_MOUTHS = ("SERIOUS", "SAD")
 _GLASSES = ("PRESCRIPTION_2", "ROUND", "SUNGLASSES", "WAYFARERS", "KURT")
 _BEARDS = ("BEARD_LIGHT", "BEARD_MEDIUM", "BEARD_MAGESTIC")
 _SHORT_HAIR = (
