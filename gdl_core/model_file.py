@@ -234,9 +234,11 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         raise ValueError(f"tile {about['tile']}")
     if not isinstance(about.get("record"), dict | None):
         raise ValueError("'record' is not an object")
-    history = about["history"]
-    if not (isinstance(history["title"], str) and all(len(row) == len(history["header"]) for row in history["rows"])):
+    title, names, rows = (about["history"][key] for key in ("title", "header", "rows"))
+    if not (isinstance(title, str) and isinstance(names, list) and isinstance(rows, list)):
         raise ValueError("history is not a table")
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        raise ValueError("the rows of history do not fit its header")
 
 
 def _check_tensors(table: dict[str, Any]) -> int:

@@ -243,6 +243,13 @@ def test_a_missing_plugin_is_named_with_what_to_install(path: Path) -> None:
         read_model(path, Registry.from_plugins({"tiny": Odd()}))
 
 
+@pytest.mark.parametrize("history", [{}, {"title": "", "rows": []}, {"title": "", "header": "ab", "rows": ["cd"]}])
+def test_a_history_that_is_no_table_is_refused(path: Path, registry: Registry, history: dict[str, object]) -> None:
+    change(path, history=history)
+    with pytest.raises(CheckpointError, match="damaged header"):
+        read_model(path, registry)
+
+
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_files_never_do_more_than_complain(path: Path, registry: Registry, data: st.DataObject) -> None:
