@@ -37,13 +37,26 @@ template <class Storage> struct Project {
   }
 };
 
-template <class Storage> struct Blend {
-  const typename Storage::T *a, *b;
-  typename Storage::T* out;
-  F weight_a, weight_b;
+// kSteps points of one segment: out[k] = weight_a[k] * a + weight_b[k] * b. Several at once read the keyframes once.
+template <class Storage, int kSteps> struct Blend {
+  typedef typename Storage::T T;
+  const T *a, *b;
+  T* out;
+  int64_t stride;  // from one step's row to the next step's
+  F weight_a[kSteps], weight_b[kSteps];
+
+  Blend(const T* a, const T* b, T* out, int64_t stride, const float* weights_a, const float* weights_b)
+      : a(a), b(b), out(out), stride(stride) {
+    for (int k = 0; k < kSteps; ++k) {
+      weight_a[k] = S::set(weights_a[k]);
+      weight_b[k] = S::set(weights_b[k]);
+    }
+  }
   template <Move kMove> GDL_INLINE void run(int64_t i, int64_t count) const {
-    const F scaled = S::mul(weight_a, load<Storage, kMove>(a + i, count));
-    store<Storage, kMove>(out + i, S::fma(weight_b, load<Storage, kMove>(b + i, count), scaled), count);
+    const F from = load<Storage, kMove>(a + i, count), to = load<Storage, kMove>(b + i, count);
+    for (int k = 0; k < kSteps; ++k) {
+      store<Storage, kMove>(out + k * stride + i, S::fma(weight_b[k], to, S::mul(weight_a[k], from)), count);
+    }
   }
 };
 
@@ -82,26 +95,58 @@ void find_arcs(const gdl_path& p, const typename Storage::T* keyframes, Arc* arc
 
 template <class Storage> struct PathForward {
   typedef typename Storage::T T;
+  enum { kGroup = 4 };  // steps that a task makes of one row
+
+  const gdl_path_forward_args& args;
+  const Arc* arcs;
+  bool streamed;
+
+  void blend(int64_t segment, int64_t row, int64_t step, int64_t count, const float* a_weights,
+             const float* b_weights) const {
+    const gdl_path& p = args.path;
+    const T* a = static_cast<const T*>(args.keyframes) + (segment * p.rows + row) * p.cols;
+    const T* b = a + p.rows * p.cols;
+    const int64_t stride = p.rows * p.cols;
+    T* out = static_cast<T*>(args.out) + (step * p.rows + row) * p.cols;
+    const bool past_caches = streamed && aligned_for_streaming(out) && stride * (int64_t)sizeof(T) % 64 == 0;
+    if (count == kGroup) {
+      for_each_block(p.cols, past_caches, Blend<Storage, kGroup>(a, b, out, stride, a_weights, b_weights));
+      return;
+    }
+    for (int64_t k = 0; k < count; ++k) {
+      for_each_block(p.cols, past_caches,
+                     Blend<Storage, 1>(a, b, out + k * stride, stride, a_weights + k, b_weights + k));
+    }
+  }
+
+  void operator()(int64_t index) const {
+    const gdl_path& p = args.path;
+    const int64_t group = index / p.rows, row = index - group * p.rows;
+    const int64_t end = smaller(p.steps, (group + 1) * kGroup);
+    float a_weights[kGroup], b_weights[kGroup];
+    int64_t first = group * kGroup, segment = find_segment(args.t[first], p.count).index;
+    for (int64_t step = first; step < end; ++step) {
+      const Segment here = find_segment(args.t[step], p.count);
+      if (here.index != segment) {
+        blend(segment, row, first, step - first, a_weights, b_weights);
+        segment = here.index;
+        first = step;
+      }
+      const PathCoefficients weight = path_coefficients(arcs[segment * p.rows + row], here.u);
+      a_weights[step - first] = (float)weight.a;
+      b_weights[step - first] = (float)weight.b;
+    }
+    blend(segment, row, first, end - first, a_weights, b_weights);
+  }
 
   static int run(const gdl_path_forward_args& args, gdl_parallel_for parallel_for) {
-    const gdl_path p = args.path;
+    const gdl_path& p = args.path;
     if (!valid(p)) return GDL_BAD_ARGUMENT;
     const Scratch<Arc> arcs((p.count - 1) * p.rows);
     if (!arcs.data) return GDL_OUT_OF_MEMORY;
-    const T* keyframes = static_cast<const T*>(args.keyframes);
-    find_arcs<Storage>(p, keyframes, arcs.data, parallel_for);
-    const bool streamed = p.steps * p.rows * p.cols * (int64_t)sizeof(T) > kStreamingBytes;
-    auto task = [&](int64_t i) {
-      const int64_t step = i / p.rows, row = i - step * p.rows;
-      const Segment segment = find_segment(args.t[step], p.count);
-      const int64_t start = segment.index * p.rows + row;
-      const PathCoefficients weight = path_coefficients(arcs.data[start], segment.u);
-      const T* a = keyframes + start * p.cols;
-      T* out = static_cast<T*>(args.out) + i * p.cols;
-      const Blend<Storage> block = {a, a + p.rows * p.cols, out, S::set((float)weight.a), S::set((float)weight.b)};
-      for_each_block(p.cols, streamed && aligned_for_streaming(out), block);
-    };
-    parallel_tasks(parallel_for, p.steps * p.rows, grain_for(p.cols), task);
+    find_arcs<Storage>(p, static_cast<const T*>(args.keyframes), arcs.data, parallel_for);
+    PathForward task = {args, arcs.data, p.steps * p.rows * p.cols * (int64_t)sizeof(T) > kStreamingBytes};
+    parallel_tasks(parallel_for, ceil_div(p.steps, kGroup) * p.rows, grain_for(kGroup * p.cols), task);
     return GDL_OK;
   }
 };

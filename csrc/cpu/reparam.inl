@@ -88,7 +88,8 @@ int reparam_forward(const gdl_reparam_forward_args& args, gdl_parallel_for paral
 
 template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
   typedef typename Storage::T T;
-  const float *noise, *grad_kl;  // one value for each element of the tile
+  const float *noise, *grad_kl;  // one value for each element of the tile; of grad_kl, sixteen where all are one
+  int64_t kl_mask;
   const T *grad_z, *mean, *log_var;
   T *grad_mean, *grad_log_var;
 
@@ -102,7 +103,7 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
       to_log_var = S::mul(S::mul(to_mean, S::load(noise + i)), S::mul(std, half));
     }
     if (kGradKl) {
-      const F g = S::load(grad_kl + i);
+      const F g = S::load(grad_kl + (i & kl_mask));
       to_mean = S::fma(g, load<Storage, kMove>(mean + i, count), to_mean);
       to_log_var = S::fma(S::mul(g, half), variance_minus_one, to_log_var);
       store<Storage, kMove>(grad_mean + i, to_mean, count);
@@ -111,10 +112,14 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
   }
 };
 
-// Each row's gradient of KL, repeated for every element of the row.
+// Each row's gradient of KL, repeated for every element of the row; a shared one fills a block.
 inline void spread_rows(float* out, const gdl_reparam_backward_args& args, const Tile& tile) {
+  if (args.kl_shared) {
+    S::store(out, S::set(args.grad_kl[0] * args.kl_scale));
+    return;
+  }
   for (int64_t r = 0; r < tile.row_count; ++r) {
-    const float g = args.grad_kl[args.kl_shared ? 0 : tile.row + r] * args.kl_scale;
+    const float g = args.grad_kl[tile.row + r] * args.kl_scale;
     for (int64_t j = 0; j < tile.col_count; ++j) *out++ = g;
   }
 }
@@ -137,6 +142,7 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardTask {
     if (kGradKl) spread_rows(grad_kl, args, tile);
     const BackwardBlock<Storage, kGradZ, kGradKl> block = {noise,
                                                            grad_kl,
+                                                           args.kl_shared ? 0 : ~(int64_t)0,
                                                            at(args.grad_z, tile.start),
                                                            at(args.mean, tile.start),
                                                            at(args.log_var, tile.start),
