@@ -101,21 +101,33 @@ template <class Storage> struct PathForward {
   const Arc* arcs;
   bool streamed;
 
-  void blend(int64_t segment, int64_t row, int64_t step, int64_t count, const float* a_weights,
-             const float* b_weights) const {
+  static GDL_INLINE void keep(const PathCoefficients& weight, float& a, float& b) {
+    a = (float)weight.a;
+    b = (float)weight.b;
+  }
+
+  // Steps first ... first + count on one segment, at positions u.
+  void blend(int64_t segment, int64_t row, int64_t first, int64_t count, const double* u) const {
     const gdl_path& p = args.path;
-    const T* a = static_cast<const T*>(args.keyframes) + (segment * p.rows + row) * p.cols;
-    const T* b = a + p.rows * p.cols;
+    const Arc arc = arcs[segment * p.rows + row];
+    float weights_a[kGroup], weights_b[kGroup];
+    if (arc.curved && !arc.scaled) {
+      for (int k = 0; k < kGroup; ++k) keep(arc_weights(arc, u[k]), weights_a[k], weights_b[k]);
+    } else {
+      for (int k = 0; k < count; ++k) keep(path_coefficients(arc, u[k]), weights_a[k], weights_b[k]);
+    }
     const int64_t stride = p.rows * p.cols;
-    T* out = static_cast<T*>(args.out) + (step * p.rows + row) * p.cols;
+    const T* a = static_cast<const T*>(args.keyframes) + (segment * p.rows + row) * p.cols;
+    const T* b = a + stride;
+    T* out = static_cast<T*>(args.out) + (first * p.rows + row) * p.cols;
     const bool past_caches = streamed && aligned_for_streaming(out) && stride * (int64_t)sizeof(T) % 64 == 0;
     if (count == kGroup) {
-      for_each_block(p.cols, past_caches, Blend<Storage, kGroup>(a, b, out, stride, a_weights, b_weights));
+      for_each_block(p.cols, past_caches, Blend<Storage, kGroup>(a, b, out, stride, weights_a, weights_b));
       return;
     }
     for (int64_t k = 0; k < count; ++k) {
       for_each_block(p.cols, past_caches,
-                     Blend<Storage, 1>(a, b, out + k * stride, stride, a_weights + k, b_weights + k));
+                     Blend<Storage, 1>(a, b, out + k * stride, stride, weights_a + k, weights_b + k));
     }
   }
 
@@ -123,20 +135,18 @@ template <class Storage> struct PathForward {
     const gdl_path& p = args.path;
     const int64_t group = index / p.rows, row = index - group * p.rows;
     const int64_t end = smaller(p.steps, (group + 1) * kGroup);
-    float a_weights[kGroup], b_weights[kGroup];
+    double u[kGroup] = {};
     int64_t first = group * kGroup, segment = find_segment(args.t[first], p.count).index;
     for (int64_t step = first; step < end; ++step) {
       const Segment here = find_segment(args.t[step], p.count);
       if (here.index != segment) {
-        blend(segment, row, first, step - first, a_weights, b_weights);
+        blend(segment, row, first, step - first, u);
         segment = here.index;
         first = step;
       }
-      const PathCoefficients weight = path_coefficients(arcs[segment * p.rows + row], here.u);
-      a_weights[step - first] = (float)weight.a;
-      b_weights[step - first] = (float)weight.b;
+      u[step - first] = here.u;
     }
-    blend(segment, row, first, end - first, a_weights, b_weights);
+    blend(segment, row, first, end - first, u);
   }
 
   static int run(const gdl_path_forward_args& args, gdl_parallel_for parallel_for) {

@@ -1,10 +1,57 @@
 // Straight and spherical lines between two latent vectors: the coefficients of out = ca(u) * a + cb(u) * b and their
 // derivatives, in double precision, shared by CPU and CUDA. Spherical interpolation: Shoemake, "Animating rotation
-// with quaternion curves" (SIGGRAPH 1985).
+// with quaternion curves" (SIGGRAPH 1985). Only + - * / fma and sqrt, so every processor computes the same bits.
 #pragma once
 #include "platform.h"
 
 namespace gdl {
+
+// Sine and cosine of x radians within 1e-15, for |x| up to 2^30 (clamped beyond; NaN passes): whole quarter turns are
+// taken off with pi/2 in two parts, and the polynomials are those of cephes sin and cos (S. Moshier).
+GDL_INLINE void sin_cos(double x, double& sine, double& cosine) {
+  const double kLimit = 1073741824.0, kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer
+  x = x > kLimit ? kLimit : x;
+  x = x < -kLimit ? -kLimit : x;
+  const double shifted = fma(x, 0.63661977236758134308, kRound), turns = shifted - kRound;
+  const double r = fma(turns, -6.123233995736766036e-17, fma(turns, -1.57079632679489655800, x)), z = r * r;
+  double s = fma(z, 1.58962301576546568060e-10, -2.50507477628578072866e-8);
+  s = fma(s, z, 2.75573136213857245213e-6);
+  s = fma(s, z, -1.98412698295895385996e-4);
+  s = fma(s, z, 8.33333333332211858878e-3);
+  s = fma(s, z, -1.66666666666666307295e-1);
+  s = fma(s * z, r, r);
+  double c = fma(z, -1.13585365213876817300e-11, 2.08757008419747316778e-9);
+  c = fma(c, z, -2.75573141792967388112e-7);
+  c = fma(c, z, 2.48015872888517045348e-5);
+  c = fma(c, z, -1.38888888888730564116e-3);
+  c = fma(c, z, 4.16666666666665929218e-2);
+  c = fma(c * z, z, fma(z, -0.5, 1.0));
+  uint64_t quarter;
+  memcpy(&quarter, &shifted, sizeof quarter);
+  const bool odd = (quarter & 1) != 0;
+  const double first = odd ? c : s, second = odd ? s : c;
+  sine = (quarter & 2) != 0 ? -first : first;
+  cosine = ((quarter + 1) & 2) != 0 ? -second : second;
+}
+
+// The arc cosine of x in [-1, 1] within 1e-15: the rational approximation of fdlibm's acos, halving large angles.
+GDL_INLINE double arc_cosine(double x) {
+  const bool large = x > 0.5 || x < -0.5;
+  const double distance = x < 0.0 ? 1.0 + x : 1.0 - x;
+  const double z = large ? 0.5 * distance : x * x, y = large ? sqrt(z) : x;
+  double p = fma(z, 3.47933107596021167570e-5, 7.91534994289814532176e-4);
+  p = fma(p, z, -4.00555345006794114027e-2);
+  p = fma(p, z, 2.01212532134862925881e-1);
+  p = fma(p, z, -3.25565818622400915405e-1);
+  p = fma(p, z, 1.66666666666666657415e-1);
+  double q = fma(z, 7.70381505559019352791e-2, -6.88283971605453293030e-1);
+  q = fma(q, z, 2.02094576023350569471);
+  q = fma(q, z, -2.40339491173441421878);
+  q = fma(q, z, 1.0);
+  const double arc_sine = fma(y, p * z / q, y);
+  if (!large) return 1.57079632679489661923 - arc_sine;
+  return x > 0.0 ? 2.0 * arc_sine : 3.14159265358979323846 - 2.0 * arc_sine;
+}
 
 // Below this sine of the angle (vectors nearly parallel or opposite) the arc is ill-defined: the straight line is used.
 const double kFlatSine = 1e-4;
@@ -53,22 +100,27 @@ GDL_INLINE Arc make_arc(double aa, double bb, double ab, bool normalize) {
   if (!(product > 0.0)) return arc;  // a zero vector has no direction
   double cosine = ab / product;
   cosine = cosine > 1.0 ? 1.0 : cosine < -1.0 ? -1.0 : cosine;
-  arc.omega = acos(cosine);
-  arc.cosine = cos(arc.omega);
-  arc.sine = sin(arc.omega);
+  arc.omega = arc_cosine(cosine);
+  sin_cos(arc.omega, arc.sine, arc.cosine);
   arc.curved = arc.sine > kFlatSine;
   arc.scaled = normalize;
   return arc;
 }
 
-// Weights of the two directions: sin((1 - u) omega) / sin(omega) and sin(u omega) / sin(omega), exact at u = 0 and 1.
-GDL_INLINE PathCoefficients direction_weights(const Arc& arc, double u) {
-  PathCoefficients k = {1.0 - u, u};
-  if (arc.curved) {
-    k.b = sin(u * arc.omega) / arc.sine;
-    k.a = cos(u * arc.omega) - arc.cosine * k.b;
-  }
+// Weights along a curved arc: sin((1 - u) omega) / sin(omega) and sin(u omega) / sin(omega), exact at u = 0 and 1. No
+// branches, so that a loop over u becomes vector code.
+GDL_INLINE PathCoefficients arc_weights(const Arc& arc, double u) {
+  double sine, cosine;
+  sin_cos(u * arc.omega, sine, cosine);
+  const double b = sine / arc.sine;
+  const PathCoefficients k = {cosine - arc.cosine * b, b};
   return k;
+}
+
+// Weights of the two directions.
+GDL_INLINE PathCoefficients direction_weights(const Arc& arc, double u) {
+  const PathCoefficients straight = {1.0 - u, u};
+  return arc.curved ? arc_weights(arc, u) : straight;
 }
 
 GDL_INLINE PathCoefficients path_coefficients(const Arc& arc, double u) {
@@ -85,7 +137,9 @@ GDL_INLINE PathDerivatives path_derivatives(const Arc& arc, double u) {
   PathDerivatives d = {{-1.0, 1.0}, {0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
   const PathCoefficients k = direction_weights(arc, u);
   if (arc.curved) {
-    const double cos_a = cos((1.0 - u) * arc.omega), cos_b = cos(u * arc.omega);
+    double sin_a, cos_a, sin_b, cos_b;
+    sin_cos((1.0 - u) * arc.omega, sin_a, cos_a);
+    sin_cos(u * arc.omega, sin_b, cos_b);
     d.u.a = -arc.omega * cos_a / arc.sine;
     d.u.b = arc.omega * cos_b / arc.sine;
     d.omega.a = ((1.0 - u) * cos_a - k.a * arc.cosine) / arc.sine;
