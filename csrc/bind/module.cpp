@@ -51,6 +51,7 @@ PYBIND11_MODULE(_native, m) {
   m.doc() = "Native kernels of gdl_core; see gdl_core.kernels for the public functions.";
   m.def("register_cpu_ops", &gdl::register_cpu_ops, py::arg("libtorch_cpu"));
   m.def("register_cuda_ops", &gdl::register_cuda_ops, py::arg("libtorch_cuda"), py::arg("libgdl_cuda"));
+  m.def("schemas", &gdl::op_schemas);
   m.def("isa", [] { return kIsaNames[gdl_get_isa()]; });
   m.def("set_isa", &set_isa, py::arg("name"));
   m.def("available_isas", &available_isas);

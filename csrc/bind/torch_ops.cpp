@@ -1,6 +1,7 @@
 // The dispatcher ops: check the tensors, make the outputs, call the kernels.
 #include "torch_ops.h"
 
+#include <iterator>
 #include <stdexcept>
 
 #include "gdl/api.h"
@@ -311,6 +312,8 @@ template <class Device> void register_kernels(const char* dispatch_key) {
 }
 
 }  // namespace
+
+std::vector<std::string> op_schemas() { return {std::begin(kSchemas), std::end(kSchemas)}; }
 
 void register_cpu_ops(const std::string& libtorch_cpu) {
   static bool done = false;

@@ -13,6 +13,8 @@ from typing import Literal
 
 import torch
 
+from gdl_core.kernels.schemas import SCHEMAS
+
 Impl = Literal["auto", "reference", "native"]
 
 NATIVE_DTYPES = frozenset({torch.float32, torch.bfloat16, torch.float16})
@@ -36,12 +38,24 @@ def _why_not_built() -> str:
         return "the native library gdl_core._native is missing"
 
 
+def _check_schemas(module: ModuleType) -> None:
+    """Refuse a library that was built from other sources than this Python code, as after a change without a build."""
+    built = set(module.schemas()) if hasattr(module, "schemas") else set()
+    if built != set(SCHEMAS):
+        different = min(built ^ set(SCHEMAS))
+        raise RuntimeError(
+            f"the native library was built from other sources than this Python code, which differ in the op "
+            f"{different.partition('(')[0]}"
+        )
+
+
 def _load_cpu() -> tuple[ModuleType | None, str]:
     wanted = os.environ.get("GDL_NATIVE")
     if wanted == "0":
         return None, "GDL_NATIVE=0"
     try:
         module = import_module("gdl_core._native")
+        _check_schemas(module)
         module.register_cpu_ops(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
     except (ImportError, RuntimeError) as error:
         reason = _why_not_built() if isinstance(error, ModuleNotFoundError) else str(error)

@@ -92,6 +92,18 @@ def test_a_broken_library_is_named_once_and_everything_works(package: Path, numb
     assert "_native" in why
 
 
+@needs_native
+def test_a_library_of_other_sources_is_named_once_and_everything_works(package: Path, numbers: str) -> None:
+    for library in HERE.glob("_native*"):
+        shutil.copy(library, package)
+    schemas = package / "kernels" / "schemas.py"
+    schemas.write_text(schemas.read_text().replace("int mode, bool normalize) -> Tensor", "int mode) -> Tensor"))
+    drawn, used, why = draw(package.parent)
+    assert drawn == numbers
+    assert used == "reference None 1"
+    assert "built from other sources" in why and "path_forward" in why
+
+
 def test_native_code_can_be_demanded(package: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         draw(package.parent, GDL_NATIVE="1")

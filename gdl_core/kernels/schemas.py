@@ -1,0 +1,12 @@
+"""The native ops as this Python code calls them; a library that was built for other signatures is refused."""
+
+from __future__ import annotations
+
+SCHEMAS = (
+    "randn(Tensor like, Tensor key) -> Tensor",
+    "reparam_forward(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor)",
+    "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, int kl)"
+    " -> (Tensor, Tensor)",
+    "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize) -> Tensor",
+    "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize) -> (Tensor, Tensor)",
+)
