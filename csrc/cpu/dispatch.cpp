@@ -51,8 +51,6 @@ const Kernels& kernels() {
   }
 }
 
-bool valid(const gdl_noise& noise) { return noise.rows >= 0 && noise.cols >= 0; }
-
 }  // namespace
 
 int gdl_get_isa(void) { return current_isa().load(std::memory_order_relaxed); }
@@ -65,22 +63,8 @@ int gdl_set_isa(int isa) {
   return GDL_OK;
 }
 
-int gdl_cpu_randn(const gdl_randn_args* args, gdl_parallel_for parallel_for) {
-  return valid(args->noise) ? kernels().randn(*args, parallel_for) : GDL_BAD_ARGUMENT;
-}
-
-int gdl_cpu_reparam_forward(const gdl_reparam_forward_args* args, gdl_parallel_for parallel_for) {
-  return valid(args->noise) ? kernels().reparam_forward(*args, parallel_for) : GDL_BAD_ARGUMENT;
-}
-
-int gdl_cpu_reparam_backward(const gdl_reparam_backward_args* args, gdl_parallel_for parallel_for) {
-  return valid(args->noise) ? kernels().reparam_backward(*args, parallel_for) : GDL_BAD_ARGUMENT;
-}
-
-int gdl_cpu_path_forward(const gdl_path_forward_args* args, gdl_parallel_for parallel_for) {
-  return kernels().path_forward(*args, parallel_for);
-}
-
-int gdl_cpu_path_backward(const gdl_path_backward_args* args, gdl_parallel_for parallel_for) {
-  return kernels().path_backward(*args, parallel_for);
-}
+#define GDL_DEFINE(name)                                                                     \
+  int gdl_cpu_##name(const gdl_##name##_args* args, gdl_parallel_for parallel_for) {         \
+    return kernels().name(*args, parallel_for);                                              \
+  }
+GDL_OPERATIONS(GDL_DEFINE)

@@ -5,11 +5,9 @@
 namespace gdl {
 
 struct Kernels {
-  int (*randn)(const gdl_randn_args&, gdl_parallel_for);
-  int (*reparam_forward)(const gdl_reparam_forward_args&, gdl_parallel_for);
-  int (*reparam_backward)(const gdl_reparam_backward_args&, gdl_parallel_for);
-  int (*path_forward)(const gdl_path_forward_args&, gdl_parallel_for);
-  int (*path_backward)(const gdl_path_backward_args&, gdl_parallel_for);
+#define GDL_MEMBER(name) int (*name)(const gdl_##name##_args&, gdl_parallel_for);
+  GDL_OPERATIONS(GDL_MEMBER)
+#undef GDL_MEMBER
 };
 
 extern const Kernels kScalarKernels;

@@ -18,7 +18,8 @@
 namespace gdl {
 extern const Kernels GDL_KERNEL_TABLE;
 const Kernels GDL_KERNEL_TABLE = {
-    GDL_ISA_NAMESPACE::randn,        GDL_ISA_NAMESPACE::reparam_forward, GDL_ISA_NAMESPACE::reparam_backward,
-    GDL_ISA_NAMESPACE::path_forward, GDL_ISA_NAMESPACE::path_backward,
+#define GDL_MEMBER(name) GDL_ISA_NAMESPACE::name,
+    GDL_OPERATIONS(GDL_MEMBER)
+#undef GDL_MEMBER
 };
 }  // namespace gdl

@@ -39,6 +39,7 @@ template <class Storage> struct Randn {
 };
 
 int randn(const gdl_randn_args& args, gdl_parallel_for parallel_for) {
+  if (!valid(args.noise)) return GDL_BAD_ARGUMENT;
   return dispatch_dtype<Randn>(args, parallel_for);
 }
 

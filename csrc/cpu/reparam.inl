@@ -81,6 +81,7 @@ template <class Storage> struct ReparamForward {
 };
 
 int reparam_forward(const gdl_reparam_forward_args& args, gdl_parallel_for parallel_for) {
+  if (!valid(args.noise)) return GDL_BAD_ARGUMENT;
   return dispatch_dtype<ReparamForward>(args, parallel_for);
 }
 
@@ -173,6 +174,7 @@ template <class Storage> struct ReparamBackward {
 };
 
 int reparam_backward(const gdl_reparam_backward_args& args, gdl_parallel_for parallel_for) {
+  if (!valid(args.noise)) return GDL_BAD_ARGUMENT;
   return dispatch_dtype<ReparamBackward>(args, parallel_for);
 }
 

@@ -8,6 +8,8 @@ enum { kTile = 2048, kBlock = 64, kCountersPerBlock = 16 };  // kTile also fixes
 // Noise for a tile, with room for the block of 64 that the last counters belong to.
 typedef float NoiseBuffer[kTile + kBlock];
 
+inline bool valid(const gdl_noise& noise) { return noise.rows >= 0 && noise.cols >= 0; }
+
 struct Tiling {
   int64_t rows, cols, counters_per_row, rows_per_tile, tiles_per_row, count;
 

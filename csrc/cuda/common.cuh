@@ -126,8 +126,8 @@ struct Key {
   const int64_t* on_device;  // read by the kernel: a captured graph draws anew when the words have changed
 };
 
-inline Key make_key(const gdl_noise& noise, const int64_t* device_key) {
-  const Key key = {noise.seed, noise.offset, device_key};
+inline Key make_key(const gdl_noise& noise, const gdl_cuda_call& call) {
+  const Key key = {noise.seed, noise.offset, call.device_key};
   return key;
 }
 
@@ -166,6 +166,8 @@ template <int kGroup> __device__ float group_sum(float v) {
 }
 
 // ---- host ----------------------------------------------------------------------------------------------------------
+
+inline cudaStream_t stream_of(const gdl_cuda_call& call) { return static_cast<cudaStream_t>(call.stream); }
 
 inline int launched() { return (int)cudaGetLastError(); }
 

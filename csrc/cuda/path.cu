@@ -74,12 +74,13 @@ inline bool valid(const gdl_path& p) {
 template <class Storage> struct PathForward {
   typedef typename Storage::T T;
 
-  static int run(const gdl_path_forward_args& args, void* scratch, cudaStream_t stream) {
+  static int run(const gdl_path_forward_args& args, const gdl_cuda_call& call) {
+    const cudaStream_t stream = stream_of(call);
     const gdl_path p = args.path;
     if (!valid(p)) return GDL_BAD_ARGUMENT;
     const Quads quads(p.steps * p.rows, p.cols);
     if (quads.count == 0) return GDL_OK;
-    Arc* arcs = static_cast<Arc*>(scratch);
+    Arc* arcs = static_cast<Arc*>(call.scratch);
     Weights* weights = reinterpret_cast<Weights*>(arcs + (p.count - 1) * p.rows);
     const T* keyframes = static_cast<const T*>(args.keyframes);
     T* out = static_cast<T*>(args.out);
@@ -187,11 +188,12 @@ __global__ void __launch_bounds__(kThreads)
 template <class Storage> struct PathBackward {
   typedef typename Storage::T T;
 
-  static int run(const gdl_path_backward_args& args, void* scratch, cudaStream_t stream) {
+  static int run(const gdl_path_backward_args& args, const gdl_cuda_call& call) {
+    const cudaStream_t stream = stream_of(call);
     const gdl_path p = args.path;
     if (!valid(p)) return GDL_BAD_ARGUMENT;
     const int64_t segments = (p.count - 1) * p.rows, moments = p.steps * p.rows;
-    Arc* arcs = static_cast<Arc*>(scratch);
+    Arc* arcs = static_cast<Arc*>(call.scratch);
     ArcGradient* gradients = reinterpret_cast<ArcGradient*>(arcs + segments);
     StepGradient* steps = reinterpret_cast<StepGradient*>(gradients + segments);
     const T *grad_out = static_cast<const T*>(args.grad_out), *keyframes = static_cast<const T*>(args.keyframes);
@@ -209,20 +211,22 @@ template <class Storage> struct PathBackward {
 }  // namespace cuda
 }  // namespace gdl
 
-int64_t gdl_cuda_path_forward_scratch(const gdl_path* path) {
+int64_t gdl_cuda_path_forward_scratch(const gdl_path_forward_args* args) {
+  const gdl_path* path = &args->path;
   return (path->count - 1) * path->rows * (int64_t)sizeof(gdl::Arc) +
          path->steps * path->rows * (int64_t)sizeof(gdl::cuda::Weights);
 }
 
-int64_t gdl_cuda_path_backward_scratch(const gdl_path* path) {
+int64_t gdl_cuda_path_backward_scratch(const gdl_path_backward_args* args) {
+  const gdl_path* path = &args->path;
   return (path->count - 1) * path->rows * (int64_t)(sizeof(gdl::Arc) + sizeof(gdl::ArcGradient)) +
          path->steps * path->rows * (int64_t)sizeof(gdl::cuda::StepGradient);
 }
 
-int gdl_cuda_path_forward(const gdl_path_forward_args* args, void* scratch, void* stream) {
-  return gdl::cuda::dispatch_dtype<gdl::cuda::PathForward>(*args, scratch, static_cast<cudaStream_t>(stream));
+int gdl_cuda_path_forward(const gdl_path_forward_args* args, const gdl_cuda_call* call) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::PathForward>(*args, *call);
 }
 
-int gdl_cuda_path_backward(const gdl_path_backward_args* args, void* scratch, void* stream) {
-  return gdl::cuda::dispatch_dtype<gdl::cuda::PathBackward>(*args, scratch, static_cast<cudaStream_t>(stream));
+int gdl_cuda_path_backward(const gdl_path_backward_args* args, const gdl_cuda_call* call) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::PathBackward>(*args, *call);
 }

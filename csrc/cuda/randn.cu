@@ -17,12 +17,13 @@ __global__ void __launch_bounds__(kThreads) randn_kernel(typename Storage::T* ou
 }
 
 template <class Storage> struct Randn {
-  static int run(const gdl_randn_args& args, const int64_t* device_key, cudaStream_t stream) {
+  static int run(const gdl_randn_args& args, const gdl_cuda_call& call) {
+    const cudaStream_t stream = stream_of(call);
     typedef typename Storage::T T;
     const Quads quads(args.noise.rows, args.noise.cols);
     if (quads.count == 0) return GDL_OK;
     const unsigned blocks = blocks_for(quads.count, kThreads);
-    const Key key = make_key(args.noise, device_key);
+    const Key key = make_key(args.noise, call);
     T* out = static_cast<T*>(args.out);
     if (quads.whole() && aligned<Storage>(out)) {
       randn_kernel<Storage, true><<<blocks, kThreads, 0, stream>>>(out, quads, key);
@@ -36,6 +37,8 @@ template <class Storage> struct Randn {
 }  // namespace cuda
 }  // namespace gdl
 
-int gdl_cuda_randn(const gdl_randn_args* args, const int64_t* device_key, void* stream) {
-  return gdl::cuda::dispatch_dtype<gdl::cuda::Randn>(*args, device_key, static_cast<cudaStream_t>(stream));
+int gdl_cuda_randn(const gdl_randn_args* args, const gdl_cuda_call* call) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::Randn>(*args, *call);
 }
+
+int64_t gdl_cuda_randn_scratch(const gdl_randn_args*) { return 0; }

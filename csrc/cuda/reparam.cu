@@ -123,13 +123,14 @@ template <class Storage> struct ReparamForward {
     return launched();
   }
 
-  static int run(const gdl_reparam_forward_args& args, const int64_t* device_key, void* scratch, cudaStream_t stream) {
+  static int run(const gdl_reparam_forward_args& args, const gdl_cuda_call& call) {
+    const cudaStream_t stream = stream_of(call);
     const ForwardArrays<Storage> arrays = {static_cast<const T*>(args.mean), static_cast<const T*>(args.log_var),
                                            static_cast<T*>(args.z)};
-    const Key key = make_key(args.noise, device_key);
+    const Key key = make_key(args.noise, call);
     const bool whole = args.noise.cols % 4 == 0 && aligned<Storage>(args.mean) && aligned<Storage>(args.log_var) &&
                        aligned<Storage>(args.z);
-    float* pieces = static_cast<float*>(scratch);
+    float* pieces = static_cast<float*>(call.scratch);
     return whole ? run_aligned<true>(args, arrays, key, pieces, stream) : run_aligned<false>(args, arrays, key, pieces, stream);
   }
 };
@@ -193,7 +194,8 @@ template <class Storage> struct ReparamBackward {
     return launched();
   }
 
-  static int run(const gdl_reparam_backward_args& args, const int64_t* device_key, cudaStream_t stream) {
+  static int run(const gdl_reparam_backward_args& args, const gdl_cuda_call& call) {
+    const cudaStream_t stream = stream_of(call);
     const BackwardArrays<Storage> a = {static_cast<const T*>(args.grad_z),
                                        static_cast<const T*>(args.mean),
                                        static_cast<const T*>(args.log_var),
@@ -204,7 +206,7 @@ template <class Storage> struct ReparamBackward {
                                        static_cast<T*>(args.grad_log_var)};
     const Quads quads(args.noise.rows, args.noise.cols);
     if (quads.count == 0) return GDL_OK;
-    const Key key = make_key(args.noise, device_key);
+    const Key key = make_key(args.noise, call);
     const bool whole = quads.whole() && aligned<Storage>(a.grad_z) && aligned<Storage>(a.mean) &&
                        aligned<Storage>(a.log_var) && aligned<Storage>(a.grad_mean) && aligned<Storage>(a.grad_log_var);
     return whole ? run_aligned<true>(a, quads, key, stream) : run_aligned<false>(a, quads, key, stream);
@@ -219,8 +221,8 @@ int64_t gdl_cuda_reparam_forward_scratch(const gdl_reparam_forward_args* args) {
   return args->kl && per_row > 1 ? args->noise.rows * per_row * (int64_t)sizeof(float) : 0;
 }
 
-int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const int64_t* device_key, void* scratch, void* stream) {
-  return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamForward>(*args, device_key, scratch, static_cast<cudaStream_t>(stream));
+int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const gdl_cuda_call* call) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamForward>(*args, *call);
 }
 
 int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, void* stream) {
@@ -228,6 +230,8 @@ int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, vo
   return gdl::cuda::launched();
 }
 
-int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const int64_t* device_key, void* stream) {
-  return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamBackward>(*args, device_key, static_cast<cudaStream_t>(stream));
+int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const gdl_cuda_call* call) {
+  return gdl::cuda::dispatch_dtype<gdl::cuda::ReparamBackward>(*args, *call);
 }
+
+int64_t gdl_cuda_reparam_backward_scratch(const gdl_reparam_backward_args*) { return 0; }

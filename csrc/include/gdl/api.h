@@ -81,33 +81,34 @@ typedef struct gdl_path_backward_args {
   float* grad_t;         /* (steps) */
 } gdl_path_backward_args;
 
-/* CPU. `parallel_for` may be NULL: one thread. */
-GDL_EXPORT int gdl_cpu_randn(const gdl_randn_args* args, gdl_parallel_for parallel_for);
-GDL_EXPORT int gdl_cpu_reparam_forward(const gdl_reparam_forward_args* args, gdl_parallel_for parallel_for);
-GDL_EXPORT int gdl_cpu_reparam_backward(const gdl_reparam_backward_args* args, gdl_parallel_for parallel_for);
-GDL_EXPORT int gdl_cpu_path_forward(const gdl_path_forward_args* args, gdl_parallel_for parallel_for);
-GDL_EXPORT int gdl_cpu_path_backward(const gdl_path_backward_args* args, gdl_parallel_for parallel_for);
+/* Every operation NAME has a struct gdl_NAME_args and these functions:
+ *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
+ *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are cudaError_t
+ *   gdl_cuda_NAME_scratch  the bytes of device memory that gdl_cuda_NAME wants as `scratch` */
+#define GDL_OPERATIONS(X) X(randn) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward)
+
+typedef struct gdl_cuda_call {
+  const int64_t* device_key; /* int64[2] (seed, offset) on the device, which overrides args->noise, or NULL */
+  void* scratch;
+  void* stream; /* a cudaStream_t */
+} gdl_cuda_call;
+
+#define GDL_DECLARE(name)                                                                            \
+  GDL_EXPORT int gdl_cpu_##name(const gdl_##name##_args* args, gdl_parallel_for parallel_for);       \
+  GDL_EXPORT int gdl_cuda_##name(const gdl_##name##_args* args, const gdl_cuda_call* call);          \
+  GDL_EXPORT int64_t gdl_cuda_##name##_scratch(const gdl_##name##_args* args);
+GDL_OPERATIONS(GDL_DECLARE)
+#undef GDL_DECLARE
+
+/* *out = scale * the sum of `values`, in a fixed order; device pointers. */
+GDL_EXPORT int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, void* stream);
+GDL_EXPORT int gdl_cuda_device_count(void); /* negative cudaError_t if there is no usable driver */
+GDL_EXPORT const char* gdl_cuda_error_string(int error);
 
 /* The instruction set in use: the best one, unless the environment variable GDL_ISA or gdl_set_isa says otherwise. */
 GDL_EXPORT int gdl_get_isa(void);
 GDL_EXPORT int gdl_isa_available(int isa);
 GDL_EXPORT int gdl_set_isa(int isa); /* GDL_BAD_ARGUMENT if this machine or build lacks it */
-
-/* CUDA (libgdl_cuda): all pointers are device pointers, `stream` is a cudaStream_t. `device_key` is int64[2] (seed,
- * offset) on the device and overrides args->noise, or NULL. Positive results are cudaError_t. */
-GDL_EXPORT int gdl_cuda_randn(const gdl_randn_args* args, const int64_t* device_key, void* stream);
-GDL_EXPORT int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const int64_t* device_key, void* scratch,
-                                        void* stream);
-GDL_EXPORT int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, void* stream);
-GDL_EXPORT int gdl_cuda_reparam_backward(const gdl_reparam_backward_args* args, const int64_t* device_key, void* stream);
-GDL_EXPORT int gdl_cuda_path_forward(const gdl_path_forward_args* args, void* scratch, void* stream);
-GDL_EXPORT int gdl_cuda_path_backward(const gdl_path_backward_args* args, void* scratch, void* stream);
-/* Bytes of device memory that the calls above want as `scratch`. */
-GDL_EXPORT int64_t gdl_cuda_reparam_forward_scratch(const gdl_reparam_forward_args* args);
-GDL_EXPORT int64_t gdl_cuda_path_forward_scratch(const gdl_path* path);
-GDL_EXPORT int64_t gdl_cuda_path_backward_scratch(const gdl_path* path);
-GDL_EXPORT int gdl_cuda_device_count(void); /* negative cudaError_t if there is no usable driver */
-GDL_EXPORT const char* gdl_cuda_error_string(int error);
 
 #ifdef __cplusplus
 }
