@@ -6,18 +6,19 @@ namespace {
 
 // The stack owns its tensors, so every op takes all of them first.
 
-gdl_path make_path(const Tensor& keyframes, const Tensor& t, StableIValue mode, StableIValue normalize) {
+// `settings`: the stack from mode on.
+gdl_path make_path(const Tensor& keyframes, const Tensor& t, const StableIValue* settings) {
   require(keyframes.dim() == 3 && keyframes.size(0) >= 2, "gdl: keyframes must be (count >= 2, batch, latent)");
   require(t.dim() == 1, "gdl: t must have one dimension");
   require_float_vector(t, t.size(0), keyframes, "gdl: t must be float32, of one dimension, on the keyframes' device");
   return {keyframes.size(0), t.size(0),          keyframes.size(1),
-          keyframes.size(2), static_cast<int32_t>(static_cast<int64_t>(mode)), as_bool(normalize) ? 1 : 0};
+          keyframes.size(2), static_cast<int32_t>(static_cast<int64_t>(settings[0])), as_bool(settings[1]), as_bool(settings[2])};
 }
 
 template <class Device> void path_forward(StableIValue* stack, uint64_t, uint64_t) {
   Tensor keyframes_arg(stack[0]), t_arg(stack[1]);
   Device device(keyframes_arg);
-  const gdl_path path = make_path(keyframes_arg, t_arg, stack[2], stack[3]);
+  const gdl_path path = make_path(keyframes_arg, t_arg, stack + 2);
   const Tensor keyframes = std::move(keyframes_arg).contiguous(), t = std::move(t_arg).contiguous();
   const int64_t sizes[] = {path.steps, path.rows, path.cols};
   Tensor out = Tensor::empty(sizes, 3, keyframes.dtype(), keyframes);
@@ -30,7 +31,7 @@ template <class Device> void path_forward(StableIValue* stack, uint64_t, uint64_
 template <class Device> void path_backward(StableIValue* stack, uint64_t, uint64_t) {
   Tensor grad_out_arg(stack[0]), keyframes_arg(stack[1]), t_arg(stack[2]);
   Device device(keyframes_arg);
-  const gdl_path path = make_path(keyframes_arg, t_arg, stack[3], stack[4]);
+  const gdl_path path = make_path(keyframes_arg, t_arg, stack + 3);
   require(grad_out_arg.dim() == 3 && grad_out_arg.size(0) == path.steps && grad_out_arg.size(1) == path.rows &&
               grad_out_arg.size(2) == path.cols && grad_out_arg.dtype() == keyframes_arg.dtype() &&
               grad_out_arg.device_type() == keyframes_arg.device_type(),
@@ -55,8 +56,8 @@ template <class Device> void path_backward(StableIValue* stack, uint64_t, uint64
 
 std::vector<Op> path_ops() {
   return {
-      GDL_OP("path_forward(Tensor keyframes, Tensor t, int mode, bool normalize) -> Tensor", path_forward),
-      GDL_OP("path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize) -> (Tensor, Tensor)",
+      GDL_OP("path_forward(Tensor keyframes, Tensor t, int mode, bool normalize, bool closed) -> Tensor", path_forward),
+      GDL_OP("path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize, bool closed) -> (Tensor, Tensor)",
              path_backward),
   };
 }

@@ -12,6 +12,7 @@
 #include "tile.inl"
 
 #include "path.inl"
+#include "path_backward.inl"
 #include "randn.inl"
 #include "reparam.inl"
 

@@ -5,14 +5,26 @@
 namespace gdl {
 namespace cuda {
 
+inline int64_t arc_count(const gdl_path& p) { return p.mode == GDL_SLERP ? segments_of(p) * p.rows : 0; }
+
+__device__ inline Arc arc_of(const gdl_path& p, const Arc* arcs, int64_t segment, int64_t row) {
+  return p.mode == GDL_SLERP ? arcs[segment * p.rows + row] : flat_arc();
+}
+
+// The row of keyframe number `point` of a segment, counted over all keyframes.
+__device__ inline int64_t row_of(const gdl_path& p, int64_t segment, int point, int64_t row) {
+  return keyframe_of(p, segment, point) * p.rows + row;
+}
+
 // The arc of segment s in row r is arcs[s * rows + r]; a warp finds it.
 template <class Storage>
 __global__ void __launch_bounds__(kThreads) arcs_kernel(gdl_path p, const typename Storage::T* keyframes, Arc* arcs) {
-  const int64_t count = (p.count - 1) * p.rows, groups = thread_count() / kWarp;
+  const int64_t count = segments_of(p) * p.rows, groups = thread_count() / kWarp;
   for (int64_t i = thread_index() / kWarp; i < count; i += groups) {
-    const typename Storage::T *a = keyframes + i * p.cols, *b = a + p.rows * p.cols;
+    const int64_t segment = i / p.rows;
+    const typename Storage::T *a = keyframes + i * p.cols, *b = keyframes + row_of(p, segment, 1, i - segment * p.rows) * p.cols;
     float aa = 0.0f, bb = 0.0f, ab = 0.0f;
-    for (int64_t j = threadIdx.x % kWarp; p.mode == GDL_SLERP && j < p.cols; j += kWarp) {
+    for (int64_t j = threadIdx.x % kWarp; j < p.cols; j += kWarp) {
       const float x = Storage::load(a + j), y = Storage::load(b + j);
       aa = Scalar::fma(x, x, aa);
       bb = Scalar::fma(y, y, bb);
@@ -21,116 +33,148 @@ __global__ void __launch_bounds__(kThreads) arcs_kernel(gdl_path p, const typena
     aa = group_sum<kWarp>(aa);
     bb = group_sum<kWarp>(bb);
     ab = group_sum<kWarp>(ab);
-    if (threadIdx.x % kWarp != 0) continue;
-    arcs[i] = p.mode == GDL_LERP ? flat_arc() : make_arc((double)aa, (double)bb, (double)ab, p.normalize != 0);
+    if (threadIdx.x % kWarp == 0) arcs[i] = make_arc((double)aa, (double)bb, (double)ab, p.normalize != 0);
   }
 }
 
 template <class Storage>
 int find_arcs(const gdl_path& p, const typename Storage::T* keyframes, Arc* arcs, cudaStream_t stream) {
-  const unsigned blocks = blocks_for((p.count - 1) * p.rows, kThreads / kWarp);
-  arcs_kernel<Storage><<<blocks, kThreads, 0, stream>>>(p, keyframes, arcs);
+  if (arc_count(p) == 0) return GDL_OK;
+  arcs_kernel<Storage><<<blocks_for(arc_count(p), kThreads / kWarp), kThreads, 0, stream>>>(p, keyframes, arcs);
   return launched();
 }
 
+// What a point of one step and row is made of: weights, and the rows of its keyframes counted over all of them.
 struct Weights {
-  float a, b;
-  int64_t start;  // row of the keyframes, counted over all of them, at which the segment begins
+  float weights[kMaxPoints];
+  int64_t rows[kMaxPoints];
 };
+
+__device__ inline void find_weights(const gdl_path& p, const Segment& at, int64_t row, const Arc* arcs, Weights& w) {
+  if (p.mode == GDL_CATMULL_ROM) {
+    double weights[kMaxPoints];
+    spline_weights(p, at.index, at.u, weights);
+    for (int j = 0; j < kMaxPoints; ++j) w.weights[j] = (float)weights[j];
+  } else {
+    const PathCoefficients k = path_coefficients(arc_of(p, arcs, at.index, row), at.u);
+    w.weights[0] = (float)k.a;
+    w.weights[1] = (float)k.b;
+  }
+  for (int j = 0; j < points_of(p.mode); ++j) w.rows[j] = row_of(p, at.index, j, row);
+}
 
 __global__ void __launch_bounds__(kThreads) weights_kernel(gdl_path p, const float* t, const Arc* arcs, Weights* weights) {
   for (int64_t i = thread_index(); i < p.steps * p.rows; i += thread_count()) {
     const int64_t step = i / p.rows;
-    const Segment segment = find_segment(t[step], p.count);
-    const int64_t start = segment.index * p.rows + (i - step * p.rows);
-    const PathCoefficients k = path_coefficients(arcs[start], segment.u);
-    weights[i].a = (float)k.a;
-    weights[i].b = (float)k.b;
-    weights[i].start = start;
+    find_weights(p, find_segment(t[step], p), i - step * p.rows, arcs, weights[i]);
   }
 }
 
-template <class Storage, bool kAligned>
+template <class Storage, int kPoints, bool kAligned>
 __global__ void __launch_bounds__(kThreads)
     blend_kernel(gdl_path p, Quads quads, const typename Storage::T* keyframes, const Weights* weights, typename Storage::T* out) {
   for (int64_t quad = thread_index(); quad < quads.count; quad += thread_count()) {
     int size;
-    const int64_t at = quads.element<kAligned>(quad, size), row = quads.row(quad);
-    const Weights w = weights[row];
-    const typename Storage::T* from = keyframes + w.start * p.cols + (at - row * p.cols);
-    float a[4], b[4];
-    load_quad<Storage, kAligned>(from, size, a);
-    load_quad<Storage, kAligned>(from + p.rows * p.cols, size, b);
+    const int64_t at = quads.element<kAligned>(quad, size), row = quads.row(quad), col = at - row * p.cols;
+    const Weights& w = weights[row];
+    float sum[4], next[4];
+    load_quad<Storage, kAligned>(keyframes + w.rows[0] * p.cols + col, size, sum);
 #pragma unroll
-    for (int j = 0; j < 4; ++j) a[j] = Scalar::fma(w.b, b[j], Scalar::mul(w.a, a[j]));
-    store_quad<Storage, kAligned>(out + at, size, a);
+    for (int j = 0; j < 4; ++j) sum[j] = Scalar::mul(w.weights[0], sum[j]);
+#pragma unroll
+    for (int point = 1; point < kPoints; ++point) {
+      load_quad<Storage, kAligned>(keyframes + w.rows[point] * p.cols + col, size, next);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) sum[j] = Scalar::fma(w.weights[point], next[j], sum[j]);
+    }
+    store_quad<Storage, kAligned>(out + at, size, sum);
   }
 }
 
 inline bool valid(const gdl_path& p) {
-  return p.count >= 2 && p.steps >= 0 && p.rows >= 0 && p.cols >= 0 && (p.mode == GDL_LERP || p.mode == GDL_SLERP);
+  return p.count >= 2 && p.steps >= 0 && p.rows >= 0 && p.cols >= 0 && p.mode >= GDL_LERP &&
+         p.mode <= GDL_CATMULL_ROM;
 }
 
 template <class Storage> struct PathForward {
   typedef typename Storage::T T;
 
-  static int run(const gdl_path_forward_args& args, const gdl_cuda_call& call) {
-    const cudaStream_t stream = stream_of(call);
-    const gdl_path p = args.path;
-    if (!valid(p)) return GDL_BAD_ARGUMENT;
+  template <int kPoints>
+  static int blend(const gdl_path_forward_args& args, const Weights* weights, cudaStream_t stream) {
+    const gdl_path& p = args.path;
     const Quads quads(p.steps * p.rows, p.cols);
-    if (quads.count == 0) return GDL_OK;
-    Arc* arcs = static_cast<Arc*>(call.scratch);
-    Weights* weights = reinterpret_cast<Weights*>(arcs + (p.count - 1) * p.rows);
     const T* keyframes = static_cast<const T*>(args.keyframes);
     T* out = static_cast<T*>(args.out);
-    int status = find_arcs<Storage>(p, keyframes, arcs, stream);
+    const unsigned blocks = blocks_for(quads.count, kThreads);
+    if (quads.whole() && aligned<Storage>(keyframes) && aligned<Storage>(out)) {
+      blend_kernel<Storage, kPoints, true><<<blocks, kThreads, 0, stream>>>(p, quads, keyframes, weights, out);
+    } else {
+      blend_kernel<Storage, kPoints, false><<<blocks, kThreads, 0, stream>>>(p, quads, keyframes, weights, out);
+    }
+    return launched();
+  }
+
+  static int run(const gdl_path_forward_args& args, const gdl_cuda_call& call) {
+    const cudaStream_t stream = stream_of(call);
+    const gdl_path& p = args.path;
+    if (!valid(p)) return GDL_BAD_ARGUMENT;
+    if (p.steps * p.rows * p.cols == 0) return GDL_OK;
+    Arc* arcs = static_cast<Arc*>(call.scratch);
+    Weights* weights = reinterpret_cast<Weights*>(arcs + arc_count(p));
+    int status = find_arcs<Storage>(p, static_cast<const T*>(args.keyframes), arcs, stream);
     if (status != GDL_OK) return status;
     weights_kernel<<<blocks_for(p.steps * p.rows, kThreads), kThreads, 0, stream>>>(p, args.t, arcs, weights);
     status = launched();
     if (status != GDL_OK) return status;
-    const unsigned blocks = blocks_for(quads.count, kThreads);
-    if (quads.whole() && aligned<Storage>(keyframes) && aligned<Storage>(out)) {
-      blend_kernel<Storage, true><<<blocks, kThreads, 0, stream>>>(p, quads, keyframes, weights, out);
-    } else {
-      blend_kernel<Storage, false><<<blocks, kThreads, 0, stream>>>(p, quads, keyframes, weights, out);
-    }
-    return launched();
+    return points_of(p.mode) == 4 ? blend<4>(args, weights, stream) : blend<2>(args, weights, stream);
   }
 };
 
 // ---- backward ------------------------------------------------------------------------------------------------------
 
 struct StepGradient {
-  Weights weights;
+  int64_t segment;
+  float weights[kMaxPoints];
   PathSums sums;
 };
 
-// A warp projects the gradient of one step and row on the two ends of its segment.
-template <class Storage>
+// `along`: the gradient projected on each keyframe of the segment.
+__device__ inline void find_step(const gdl_path& p, const Segment& at, int64_t row, const Arc* arcs,
+                                 const float (&along)[kMaxPoints], StepGradient& step) {
+  Weights w;
+  find_weights(p, at, row, arcs, w);
+  step.segment = at.index;
+  for (int j = 0; j < points_of(p.mode); ++j) step.weights[j] = w.weights[j];
+  if (p.mode == GDL_CATMULL_ROM) {
+    double slopes[kMaxPoints], sum = 0.0;
+    spline_slopes(p, at.index, at.u, slopes);
+    for (int j = 0; j < kMaxPoints; ++j) sum += (double)along[j] * slopes[j];
+    step.sums = {sum, 0.0, 0.0, 0.0};
+  } else {
+    step.sums = path_sums(arc_of(p, arcs, at.index, row), at.u, (double)along[0], (double)along[1]);
+  }
+}
+
+// A warp projects the gradient of one step and row on the keyframes of its segment.
+template <class Storage, int kPoints>
 __global__ void __launch_bounds__(kThreads)
     project_kernel(gdl_path p, const typename Storage::T* grad_out, const typename Storage::T* keyframes, const float* t,
                    const Arc* arcs, StepGradient* steps) {
   const int64_t groups = thread_count() / kWarp;
   for (int64_t i = thread_index() / kWarp; i < p.steps * p.rows; i += groups) {
-    const int64_t step = i / p.rows;
-    const Segment segment = find_segment(t[step], p.count);
-    const int64_t start = segment.index * p.rows + (i - step * p.rows);
-    const typename Storage::T *g = grad_out + i * p.cols, *a = keyframes + start * p.cols, *b = a + p.rows * p.cols;
-    float ga = 0.0f, gb = 0.0f;
-    for (int64_t j = threadIdx.x % kWarp; j < p.cols; j += kWarp) {
-      const float v = Storage::load(g + j);
-      ga = Scalar::fma(v, Storage::load(a + j), ga);
-      gb = Scalar::fma(v, Storage::load(b + j), gb);
+    const int64_t step = i / p.rows, row = i - step * p.rows;
+    const Segment at = find_segment(t[step], p);
+    const typename Storage::T* g = grad_out + i * p.cols;
+    float along[kMaxPoints] = {};
+#pragma unroll
+    for (int point = 0; point < kPoints; ++point) {
+      const typename Storage::T* x = keyframes + row_of(p, at.index, point, row) * p.cols;
+      for (int64_t j = threadIdx.x % kWarp; j < p.cols; j += kWarp) {
+        along[point] = Scalar::fma(Storage::load(g + j), Storage::load(x + j), along[point]);
+      }
+      along[point] = group_sum<kWarp>(along[point]);
     }
-    ga = group_sum<kWarp>(ga);
-    gb = group_sum<kWarp>(gb);
-    if (threadIdx.x % kWarp != 0) continue;
-    const PathCoefficients k = path_coefficients(arcs[start], segment.u);
-    steps[i].weights.a = (float)k.a;
-    steps[i].weights.b = (float)k.b;
-    steps[i].weights.start = start;
-    steps[i].sums = path_sums(arcs[start], segment.u, (double)ga, (double)gb);
+    if (threadIdx.x % kWarp == 0) find_step(p, at, row, arcs, along, steps[i]);
   }
 }
 
@@ -145,10 +189,10 @@ __global__ void __launch_bounds__(kThreads) grad_t_kernel(gdl_path p, const Step
 // The part of each segment's gradient that comes through angle and norms.
 __global__ void __launch_bounds__(kThreads)
     arc_gradient_kernel(gdl_path p, const StepGradient* steps, const Arc* arcs, ArcGradient* gradients) {
-  for (int64_t i = thread_index(); i < (p.count - 1) * p.rows; i += thread_count()) {
+  for (int64_t i = thread_index(); i < segments_of(p) * p.rows; i += thread_count()) {
     double omega = 0.0, norm_a = 0.0, norm_b = 0.0;
     for (int64_t k = i % p.rows; k < p.steps * p.rows; k += p.rows) {
-      if (steps[k].weights.start != i) continue;
+      if (steps[k].segment != i / p.rows) continue;
       omega += steps[k].sums.omega;
       norm_a += steps[k].sums.norm_a;
       norm_b += steps[k].sums.norm_b;
@@ -157,29 +201,27 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Each element of a keyframe gathers from the segment that ends and the segment that begins in it.
-template <class Storage>
+// Each element of a keyframe gathers from the segments that it is a point of, in a fixed order.
+template <class Storage, int kPoints>
 __global__ void __launch_bounds__(kThreads)
     gather_kernel(gdl_path p, const typename Storage::T* grad_out, const typename Storage::T* keyframes,
                   const StepGradient* steps, const ArcGradient* gradients, typename Storage::T* grad_keyframes) {
-  const int64_t keyframe_size = p.rows * p.cols;
-  for (int64_t e = thread_index(); e < p.count * keyframe_size; e += thread_count()) {
-    const int64_t i = e / p.cols, row = i % p.rows, ends = i - p.rows;  // segment `ends` ends here, segment i begins
-    const bool has_end = i >= p.rows, has_begin = i < (p.count - 1) * p.rows;
+  for (int64_t e = thread_index(); e < p.count * p.rows * p.cols; e += thread_count()) {
+    const int64_t i = e / p.cols, col = e - i * p.cols, keyframe = i / p.rows, row = i - keyframe * p.rows;
     float sum = 0.0f;
-    for (int64_t k = row; k < p.steps * p.rows; k += p.rows) {
-      const Weights w = steps[k].weights;
-      if (w.start != i && w.start != ends) continue;
-      sum = Scalar::fma(w.start == i ? w.a : w.b, Storage::load(grad_out + k * p.cols + (e - i * p.cols)), sum);
-    }
-    const float here = Storage::load(keyframes + e);
-    if (has_end) {
-      const float before = Storage::load(keyframes + e - keyframe_size);
-      sum = Scalar::fma((float)gradients[ends].bb, here, Scalar::fma((float)gradients[ends].ab, before, sum));
-    }
-    if (has_begin) {
-      const float after = Storage::load(keyframes + e + keyframe_size);
-      sum = Scalar::fma((float)gradients[i].aa, here, Scalar::fma((float)gradients[i].ab, after, sum));
+    for (int point = 0; point < kPoints; ++point) {
+      const int64_t segment = segment_of(p, keyframe, point);
+      if (segment < 0) continue;
+      for (int64_t k = row; k < p.steps * p.rows; k += p.rows) {
+        if (steps[k].segment == segment) {
+          sum = Scalar::fma(steps[k].weights[point], Storage::load(grad_out + k * p.cols + col), sum);
+        }
+      }
+      if (p.mode != GDL_SLERP) continue;
+      const ArcGradient g = gradients[segment * p.rows + row];
+      const float other = Storage::load(keyframes + row_of(p, segment, 1 - point, row) * p.cols + col);
+      sum = Scalar::fma((float)(point == 0 ? g.aa : g.bb), Storage::load(keyframes + e), sum);
+      sum = Scalar::fma((float)g.ab, other, sum);
     }
     Storage::store(grad_keyframes + e, sum);
   }
@@ -188,23 +230,31 @@ __global__ void __launch_bounds__(kThreads)
 template <class Storage> struct PathBackward {
   typedef typename Storage::T T;
 
-  static int run(const gdl_path_backward_args& args, const gdl_cuda_call& call) {
+  template <int kPoints>
+  static int run_points(const gdl_path_backward_args& args, const gdl_cuda_call& call) {
     const cudaStream_t stream = stream_of(call);
-    const gdl_path p = args.path;
-    if (!valid(p)) return GDL_BAD_ARGUMENT;
-    const int64_t segments = (p.count - 1) * p.rows, moments = p.steps * p.rows;
+    const gdl_path& p = args.path;
+    const int64_t moments = p.steps * p.rows;
     Arc* arcs = static_cast<Arc*>(call.scratch);
-    ArcGradient* gradients = reinterpret_cast<ArcGradient*>(arcs + segments);
-    StepGradient* steps = reinterpret_cast<StepGradient*>(gradients + segments);
+    ArcGradient* gradients = reinterpret_cast<ArcGradient*>(arcs + arc_count(p));
+    StepGradient* steps = reinterpret_cast<StepGradient*>(gradients + arc_count(p));
     const T *grad_out = static_cast<const T*>(args.grad_out), *keyframes = static_cast<const T*>(args.keyframes);
-    int status = find_arcs<Storage>(p, keyframes, arcs, stream);
+    const int status = find_arcs<Storage>(p, keyframes, arcs, stream);
     if (status != GDL_OK) return status;
-    project_kernel<Storage><<<blocks_for(moments, kThreads / kWarp), kThreads, 0, stream>>>(p, grad_out, keyframes, args.t, arcs, steps);
+    project_kernel<Storage, kPoints>
+        <<<blocks_for(moments, kThreads / kWarp), kThreads, 0, stream>>>(p, grad_out, keyframes, args.t, arcs, steps);
     grad_t_kernel<<<blocks_for(p.steps, kThreads), kThreads, 0, stream>>>(p, steps, args.grad_t);
-    arc_gradient_kernel<<<blocks_for(segments, kThreads), kThreads, 0, stream>>>(p, steps, arcs, gradients);
-    gather_kernel<Storage><<<blocks_for(segments * p.cols, kThreads), kThreads, 0, stream>>>(
+    if (p.mode == GDL_SLERP) {
+      arc_gradient_kernel<<<blocks_for(arc_count(p), kThreads), kThreads, 0, stream>>>(p, steps, arcs, gradients);
+    }
+    gather_kernel<Storage, kPoints><<<blocks_for(p.count * p.rows * p.cols, kThreads), kThreads, 0, stream>>>(
         p, grad_out, keyframes, steps, gradients, static_cast<T*>(args.grad_keyframes));
     return launched();
+  }
+
+  static int run(const gdl_path_backward_args& args, const gdl_cuda_call& call) {
+    if (!valid(args.path)) return GDL_BAD_ARGUMENT;
+    return points_of(args.path.mode) == 4 ? run_points<4>(args, call) : run_points<2>(args, call);
   }
 };
 
@@ -212,15 +262,14 @@ template <class Storage> struct PathBackward {
 }  // namespace gdl
 
 int64_t gdl_cuda_path_forward_scratch(const gdl_path_forward_args* args) {
-  const gdl_path* path = &args->path;
-  return (path->count - 1) * path->rows * (int64_t)sizeof(gdl::Arc) +
-         path->steps * path->rows * (int64_t)sizeof(gdl::cuda::Weights);
+  const gdl_path& p = args->path;
+  return gdl::cuda::arc_count(p) * (int64_t)sizeof(gdl::Arc) + p.steps * p.rows * (int64_t)sizeof(gdl::cuda::Weights);
 }
 
 int64_t gdl_cuda_path_backward_scratch(const gdl_path_backward_args* args) {
-  const gdl_path* path = &args->path;
-  return (path->count - 1) * path->rows * (int64_t)(sizeof(gdl::Arc) + sizeof(gdl::ArcGradient)) +
-         path->steps * path->rows * (int64_t)sizeof(gdl::cuda::StepGradient);
+  const gdl_path& p = args->path;
+  return gdl::cuda::arc_count(p) * (int64_t)(sizeof(gdl::Arc) + sizeof(gdl::ArcGradient)) +
+         p.steps * p.rows * (int64_t)sizeof(gdl::cuda::StepGradient);
 }
 
 int gdl_cuda_path_forward(const gdl_path_forward_args* args, const gdl_cuda_call* call) {

@@ -68,15 +68,17 @@ static Bytes run_all(const gdl_noise& noise, int dtype, gdl_parallel_for paralle
   append(a.data(), bytes);
   append(b.data(), bytes);
   if (n > 0 && n < 20000) {
-    const gdl_path shape = {3, 5, noise.rows, noise.cols, GDL_SLERP, 1};
-    const gdl_path_forward_args forward = {shape, dtype, keyframes.data(), t.data(), path.data()};
-    CHECK(gdl_cpu_path_forward(&forward, parallel_for) == GDL_OK, "path");
-    append(path.data(), 5 * bytes);
     const Bytes grad_out = make_storage(5 * n, dtype, 1.0f, 5);
-    const gdl_path_backward_args back = {shape, dtype, grad_out.data(), keyframes.data(), t.data(), path.data(), grad_t.data()};
-    CHECK(gdl_cpu_path_backward(&back, parallel_for) == GDL_OK, "path backward");
-    append(path.data(), 3 * bytes);
-    append(grad_t.data(), 20);
+    for (int line = 0; line < 6; ++line) {
+      const gdl_path shape = {3, 5, noise.rows, noise.cols, line % 3, 1, line / 3};
+      const gdl_path_forward_args forward = {shape, dtype, keyframes.data(), t.data(), path.data()};
+      CHECK(gdl_cpu_path_forward(&forward, parallel_for) == GDL_OK, "path");
+      append(path.data(), 5 * bytes);
+      const gdl_path_backward_args back = {shape, dtype, grad_out.data(), keyframes.data(), t.data(), path.data(), grad_t.data()};
+      CHECK(gdl_cpu_path_backward(&back, parallel_for) == GDL_OK, "path backward");
+      append(path.data(), 3 * bytes);
+      append(grad_t.data(), 20);
+    }
   }
   return result;
 }

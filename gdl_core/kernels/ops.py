@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,15 +49,23 @@ def reparam_backward(
     return grad_mean, grad_log_var
 
 
-def path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+class Line(NamedTuple):
+    """What a line through keyframes is, as the ops take it; the numbers of the modes are theirs."""
+
+    mode: int
+    normalize: bool
+    closed: bool
+
+
+def path_forward(keyframes: Tensor, t: Tensor, line: Line) -> Tensor:
     """Points (steps, rows, cols) of the line through keyframes (count, rows, cols) at times t (steps) float32."""
-    out: Tensor = torch.ops.gdl.path_forward.default(keyframes, t, mode, normalize)
+    out: Tensor = torch.ops.gdl.path_forward.default(keyframes, t, *line)
     return out
 
 
-def path_backward(grad_out: Tensor, keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> tuple[Tensor, Tensor]:
+def path_backward(grad_out: Tensor, keyframes: Tensor, t: Tensor, line: Line) -> tuple[Tensor, Tensor]:
     """Return the gradients of keyframes and t."""
-    out: tuple[Tensor, Tensor] = torch.ops.gdl.path_backward.default(grad_out, keyframes, t, mode, normalize)
+    out: tuple[Tensor, Tensor] = torch.ops.gdl.path_backward.default(grad_out, keyframes, t, *line)
     return out
 
 
@@ -84,12 +92,12 @@ def _fake_reparam_backward(
     return _fake_randn(mean, key) if kl else mean.new_empty((0,)), _fake_randn(mean, key)
 
 
-def _fake_path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+def _fake_path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool, closed: bool) -> Tensor:
     return keyframes.new_empty((t.shape[0], *keyframes.shape[1:]))
 
 
 def _fake_path_backward(
-    grad_out: Tensor, keyframes: Tensor, t: Tensor, mode: int, normalize: bool
+    grad_out: Tensor, keyframes: Tensor, t: Tensor, mode: int, normalize: bool, closed: bool
 ) -> tuple[Tensor, Tensor]:
     return keyframes.new_empty(keyframes.shape), t.new_empty(t.shape)
 

@@ -1,4 +1,4 @@
-"""Lines through latent space: straight, spherical, through any number of keyframes."""
+"""Lines through latent space: straight, spherical or smooth, open or closed, through any number of keyframes."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gdl_core.kernels import ops, reference
+from gdl_core.kernels import ops
 from gdl_core.kernels._load import Impl, transforms_active, use_native
 from gdl_core.kernels.keys import rows_and_cols
+from gdl_core.kernels.ops import Line
+from gdl_core.kernels.reference_path import path as reference_path
 
-Mode = Literal["lerp", "slerp"]
+Mode = Literal["lerp", "slerp", "catmull-rom"]
 
-_MODES = {"lerp": 0, "slerp": 1}
+_MODES: dict[str, int] = {"lerp": 0, "slerp": 1, "catmull-rom": 2}
+_NAMES = tuple(_MODES)
+_STRAIGHT = Line(_MODES["lerp"], False, False)
 
 
 class _Path(torch.autograd.Function):
     """The native op on the tape."""
 
     @staticmethod
-    def forward(ctx: Any, keyframes: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+    def forward(ctx: Any, keyframes: Tensor, t: Tensor, line: Line) -> Tensor:
         ctx.save_for_backward(keyframes, t)
-        ctx.mode, ctx.normalize = mode, normalize
-        return ops.path_forward(keyframes, t, mode, normalize)
+        ctx.line = line
+        return ops.path_forward(keyframes, t, line)
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
         keyframes, t = ctx.saved_tensors
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
-            return *_differentiable_gradients(grad_out, keyframes, t, ctx), None, None
-        return *ops.path_backward(grad_out, keyframes, t, ctx.mode, ctx.normalize), None, None
+            return *_differentiable_gradients(grad_out, keyframes, t, ctx), None
+        return *ops.path_backward(grad_out, keyframes, t, ctx.line), None
 
 
 def _differentiable_gradients(grad_out: Tensor, keyframes: Tensor, t: Tensor, ctx: Any) -> tuple[Tensor | None, ...]:
     """The gradients through the reference, which can be differentiated again."""
     needed = [x for x, wanted in zip((keyframes, t), ctx.needs_input_grad[:2], strict=True) if wanted]
-    out = reference.path(keyframes, t, ctx.mode == _MODES["slerp"], ctx.normalize)
+    out = reference_path(keyframes, t, _NAMES[ctx.line.mode], ctx.line.normalize, ctx.line.closed)
     grads = iter(torch.autograd.grad(out, needed, grad_out, create_graph=True))
     return tuple(next(grads) if wanted else None for wanted in ctx.needs_input_grad[:2])
 
 
-def _path(keyframes: Tensor, t: Tensor, mode: Mode, normalize: bool, impl: Impl) -> Tensor:
+def _path(keyframes: Tensor, t: Tensor, line: Line, impl: Impl) -> Tensor:
     """keyframes (count, *latents), t (steps): (steps, *latents)."""
     latents = keyframes.shape[1:]
     flat = len(latents) != 2
@@ -50,15 +54,15 @@ def _path(keyframes: Tensor, t: Tensor, mode: Mode, normalize: bool, impl: Impl)
     if t.dtype != time or t.device != keyframes.device:
         t = t.to(keyframes.device, time)
     if not use_native(impl, keyframes.device, keyframes.dtype) or transforms_active():
-        out = reference.path(points, t, mode == "slerp", normalize)
+        out = reference_path(points, t, _NAMES[line.mode], line.normalize, line.closed)
     elif torch.is_grad_enabled() and (points.requires_grad or t.requires_grad):
-        out = _Path.apply(points, t, _MODES[mode], normalize)  # type: ignore[no-untyped-call]
+        out = _Path.apply(points, t, line)  # type: ignore[no-untyped-call]
     else:
-        out = ops.path_forward(points, t, _MODES[mode], normalize)
+        out = ops.path_forward(points, t, line)
     return out.reshape(len(t), *latents) if flat else out
 
 
-def _between(a: Tensor, b: Tensor, t: Tensor | float, mode: Mode, normalize: bool, impl: Impl) -> Tensor:
+def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) -> Tensor:
     if a.dtype != b.dtype or not a.dtype.is_floating_point:
         raise TypeError(f"a and b must have one floating dtype, got {a.dtype} and {b.dtype}")
     if a.shape != b.shape:
@@ -67,8 +71,8 @@ def _between(a: Tensor, b: Tensor, t: Tensor | float, mode: Mode, normalize: boo
     if time.dim() > 1:
         raise ValueError(f"t must be a number or have one dimension, got shape {tuple(time.shape)}")
     if time.dim() == 1:
-        return _path(torch.stack((a, b)), time, mode, normalize, impl)
-    return _path(torch.stack((a, b)), time.reshape(1), mode, normalize, impl)[0]
+        return _path(torch.stack((a, b)), time, line, impl)
+    return _path(torch.stack((a, b)), time.reshape(1), line, impl)[0]
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | float, *, impl: Impl = "auto") -> Tensor:
@@ -83,7 +87,7 @@ def lerp(a: Tensor, b: Tensor, t: Tensor | float, *, impl: Impl = "auto") -> Ten
     >>> lerp(torch.zeros(2), torch.ones(2), torch.tensor([0.0, 0.5])).tolist()
     [[0.0, 0.0], [0.5, 0.5]]
     """
-    return _between(a, b, t, "lerp", False, impl)
+    return _between(a, b, t, _STRAIGHT, impl)
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor | float, *, normalize: bool = False, impl: Impl = "auto") -> Tensor:
@@ -101,17 +105,26 @@ def slerp(a: Tensor, b: Tensor, t: Tensor | float, *, normalize: bool = False, i
     >>> round(slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 0.5).norm().item(), 5)
     2.0
     """
-    return _between(a, b, t, "slerp", normalize, impl)
+    return _between(a, b, t, Line(_MODES["slerp"], normalize, False), impl)
 
 
 def latent_path(
-    keyframes: Tensor, t: Tensor, mode: Mode = "lerp", *, normalize: bool = False, impl: Impl = "auto"
+    keyframes: Tensor,
+    t: Tensor,
+    mode: Mode = "lerp",
+    *,
+    normalize: bool = False,
+    closed: bool = False,
+    impl: Impl = "auto",
 ) -> Tensor:
     """Go through keyframes (count, batch, latent): time k is keyframe k, and the result is (steps, batch, latent).
 
-    t has shape (steps) with times in [0, count - 1]; before and after, the first and last segment go on. Keyframes of
-    two dimensions, (count, latent), are single latents. `mode` "lerp" goes straight from one to the next, "slerp" along
-    arcs as `slerp` does.
+    t has shape (steps) with times in [0, count - 1]; before and after, the first and last segment go on. A `closed`
+    line goes on from the last keyframe to the first, where time `count` is time 0 again. Keyframes of two dimensions,
+    (count, latent), are single latents. `mode` "lerp" goes straight from one to the next, "slerp" along arcs as `slerp`
+    does, which alone heeds `normalize`, and "catmull-rom" smoothly, without a bend at the keyframes: the uniform spline
+    of Catmull and Rom, "A class of local interpolating splines", 1974, whose open ends go on as if the next keyframe
+    lay straight ahead.
 
     Raises:
         TypeError: keyframes are not floating.
@@ -127,5 +140,5 @@ def latent_path(
     if t.dim() != 1:
         raise ValueError(f"t must have one dimension, got shape {tuple(t.shape)}")
     if mode not in _MODES:
-        raise ValueError(f"mode must be 'lerp' or 'slerp', got {mode!r}")
-    return _path(keyframes, t, mode, normalize, impl)
+        raise ValueError(f"mode must be 'lerp', 'slerp' or 'catmull-rom', got {mode!r}")
+    return _path(keyframes, t, Line(_MODES[mode], normalize, closed), impl)

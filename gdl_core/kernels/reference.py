@@ -15,9 +15,6 @@ from gdl_core.kernels import philox
 # log_var is clamped to this range inside reparameterize: standard deviations from 3e-7 to 2.2e4.
 LOG_VAR_MIN, LOG_VAR_MAX = -30.0, 20.0
 
-# Below this sine of the angle between two vectors a spherical line is a straight one.
-_FLAT_SINE = 1e-4
-
 
 class _ClampLogVar(torch.autograd.Function):
     """Clamps, and passes the gradient on as if it had not: an encoder that strays out of the range is pulled back."""
@@ -78,40 +75,3 @@ def reparameterize(mean: Tensor, log_var: Tensor, noise: Tensor, kl: str | None)
         return z.to(mean.dtype), None
     rows = sum_rows(kl_elements(mean, log_var))
     return z.to(mean.dtype), rows if kl == "none" else rows.sum() if kl == "sum" else rows.mean()
-
-
-def _weights(keyframes: Tensor, segment: Tensor, u: Tensor, normalize: bool) -> tuple[Tensor, Tensor]:
-    """Return the spherical weights of both ends for each step and row, float64 of shape (steps, rows)."""
-    a, b = keyframes[:-1], keyframes[1:]
-    aa, bb, ab = ((x * y).sum(-1).double() for x, y in ((a, a), (b, b), (a, b)))
-    defined = (aa > 0) & (bb > 0)
-    # Values that no result depends on are replaced before roots and arcs, whose derivatives are infinite there.
-    norm_a, norm_b = (torch.where(defined, x, 1.0).sqrt() for x in (aa, bb))
-    cosine = torch.where(defined, ab / (norm_a * norm_b), 1.0).clamp(-1.0, 1.0)
-    curved = torch.where(cosine.isnan(), 0.0, torch.sin(torch.acos(cosine.detach()))) > _FLAT_SINE
-    omega = torch.acos(torch.where(curved, cosine, 0.0))[segment]
-    u, curved = u[:, None], curved[segment]
-    weight_b = torch.where(curved, torch.sin(u * omega) / torch.sin(omega), u)
-    weight_a = torch.where(curved, torch.cos(u * omega) - torch.cos(omega) * weight_b, 1.0 - u)
-    if normalize:
-        norm_a, norm_b = norm_a[segment], norm_b[segment]
-        norm = (1.0 - u) * norm_a + u * norm_b
-        known = defined[segment]
-        weight_a = torch.where(known, norm * weight_a / norm_a, weight_a)
-        weight_b = torch.where(known, norm * weight_b / norm_b, weight_b)
-    return weight_a, weight_b
-
-
-def path(keyframes: Tensor, t: Tensor, spherical: bool, normalize: bool) -> Tensor:
-    """Return the points at times t of the line through keyframes (count, rows, cols): (steps, rows, cols)."""
-    points = widen(keyframes)
-    time = t.double()
-    segment = time.detach().nan_to_num(0.0).floor().clamp(0, len(keyframes) - 2).long()
-    u = time - segment
-    if spherical:
-        weight_a, weight_b = _weights(points, segment, u, normalize)
-    else:
-        weight_a, weight_b = 1.0 - u[:, None], u[:, None]
-    start, end = points[segment], points[segment + 1]
-    out = weight_a[..., None].to(points.dtype) * start + weight_b[..., None].to(points.dtype) * end
-    return out.to(keyframes.dtype)

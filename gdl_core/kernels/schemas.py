@@ -7,6 +7,7 @@ SCHEMAS = (
     "reparam_forward(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor)",
     "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, int kl)"
     " -> (Tensor, Tensor)",
-    "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize) -> Tensor",
-    "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize) -> (Tensor, Tensor)",
+    "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize, bool closed) -> Tensor",
+    "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize, bool closed)"
+    " -> (Tensor, Tensor)",
 )

@@ -97,7 +97,7 @@ def test_a_library_of_other_sources_is_named_once_and_everything_works(package: 
     for library in HERE.glob("_native*"):
         shutil.copy(library, package)
     schemas = package / "kernels" / "schemas.py"
-    schemas.write_text(schemas.read_text().replace("int mode, bool normalize) -> Tensor", "int mode) -> Tensor"))
+    schemas.write_text(schemas.read_text().replace("bool closed) -> Tensor", "bool open) -> Tensor"))
     drawn, used, why = draw(package.parent)
     assert drawn == numbers
     assert used == "reference None 1"

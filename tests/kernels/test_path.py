@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,13 @@ from torch import Tensor
 
 from gdl_core.kernels import latent_path, lerp, slerp
 
-MODES = [("lerp", False), ("slerp", False), ("slerp", True)]
+LINES = [
+    pytest.param(
+        {"mode": mode, "normalize": normalize, "closed": closed}, id=f"{mode}{'-norm' * normalize}{'-closed' * closed}"
+    )
+    for mode, normalize in [("lerp", False), ("slerp", False), ("slerp", True), ("catmull-rom", False)]
+    for closed in (False, True)
+]
 
 
 def keyframes(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
@@ -22,31 +29,27 @@ def keyframes(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) ->
 
 
 @pytest.mark.parametrize("impl", IMPLS)
-@pytest.mark.parametrize(("mode", "normalize"), MODES)
+@pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("cols", [1, 2, 3, 4, 63, 64, 65, 4097])
-def test_the_path_goes_through_its_keyframes(
-    cols: int, dtype: torch.dtype, mode: str, normalize: bool, impl: str
-) -> None:
+def test_the_path_goes_through_its_keyframes(cols: int, dtype: torch.dtype, line: dict[str, Any], impl: str) -> None:
     points = keyframes(4, 3, cols, dtype=dtype)
-    out = latent_path(points, torch.arange(4.0), mode, normalize=normalize, impl=impl)  # type: ignore[arg-type]
+    out = latent_path(points, torch.arange(4.0), impl=impl, **line)
     assert out.dtype == dtype
     assert torch.equal(out, points)
 
 
 @needs_native
-@pytest.mark.parametrize(("mode", "normalize"), MODES)
+@pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("shape", [(2, 3, 5), (5, 2, 64), (3, 1, 4097), (4, 0, 5), (3, 2, 0), (3, 7), (2, 3, 2, 4)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_native_is_the_reference_to_rounding(
-    shape: tuple[int, ...], dtype: torch.dtype, mode: str, normalize: bool
-) -> None:
+def test_native_is_the_reference_to_rounding(shape: tuple[int, ...], dtype: torch.dtype, line: dict[str, Any]) -> None:
     t = torch.tensor([0.7, -0.3, 0.0, 3.2, 1.0, 1.5, 0.7])
     tolerance = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}[dtype]
     results = []
     for impl in ("native", "reference"):
         points, time = keyframes(*shape, dtype=dtype).requires_grad_(), t.clone().requires_grad_()
-        out = latent_path(points, time, mode, normalize=normalize, impl=impl)  # type: ignore[arg-type]
+        out = latent_path(points, time, impl=impl, **line)
         assert out.shape == (7, *shape[1:])
         weights = torch.linspace(-1, 1, out.numel()).reshape(out.shape).to(dtype)
         results.append((out, *torch.autograd.grad(out, (points, time), weights)))
@@ -118,28 +121,65 @@ def test_rows_have_their_own_angles(impl: str) -> None:
         torch.testing.assert_close(slerp(a[row], b[row], t, impl=impl), together[:, row])
 
 
-@pytest.mark.parametrize(("mode", "normalize"), MODES)
-def test_gradcheck_of_the_reference(mode: str, normalize: bool) -> None:
+@pytest.mark.parametrize("line", LINES)
+def test_gradcheck_of_the_reference(line: dict[str, Any]) -> None:
     points = keyframes(3, 2, 4).double().requires_grad_()
     t = torch.tensor([0.3, 1.6, 0.3, 1.2], dtype=torch.float64, requires_grad=True)
 
     def f(p: Tensor, time: Tensor) -> Tensor:
-        return latent_path(p, time, mode, normalize=normalize)  # type: ignore[arg-type]
+        return latent_path(p, time, **line)
 
     assert torch.autograd.gradcheck(f, (points, t))
     assert torch.autograd.gradgradcheck(f, (points, t))
 
 
 @needs_native
-@pytest.mark.parametrize(("mode", "normalize"), MODES)
-def test_second_derivatives_are_those_of_the_reference(mode: str, normalize: bool) -> None:
+@pytest.mark.parametrize("line", LINES)
+def test_second_derivatives_are_those_of_the_reference(line: dict[str, Any]) -> None:
     results = []
     for impl in ("native", "reference"):
         points = keyframes(3, 2, 4).requires_grad_()
-        out = latent_path(points, torch.tensor([0.3, 1.6]), mode, normalize=normalize, impl=impl)  # type: ignore[arg-type]
+        out = latent_path(points, torch.tensor([0.3, 1.6]), impl=impl, **line)
         (first,) = torch.autograd.grad((out**3).sum(), points, create_graph=True)
         results.append(torch.autograd.grad((first**2).sum(), points)[0])
     torch.testing.assert_close(*results, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("mode", ["lerp", "slerp", "catmull-rom"])
+@given(seed=st.integers(0, 10**6), count=st.integers(2, 6), t=st.floats(-20, 20, width=32), turns=st.integers(-3, 3))
+def test_a_closed_line_begins_again(impl: str, mode: Any, seed: int, count: int, t: float, turns: int) -> None:
+    points = keyframes(count, 2, 8, seed=seed)
+    here, again = latent_path(points, torch.tensor([t, t + turns * count]), mode, closed=True, impl=impl)
+    torch.testing.assert_close(here, again, rtol=1e-3, atol=1e-3)
+    later = latent_path(points.roll(-1, 0), torch.tensor([t - 1]), mode, closed=True, impl=impl)[0]
+    torch.testing.assert_close(here, later, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@given(seed=st.integers(0, 10**6), count=st.integers(2, 6), t=st.floats(-2, 8, width=32))
+def test_catmull_rom_keeps_to_a_straight_line(impl: str, seed: int, count: int, t: float) -> None:
+    start, step = keyframes(2, 1, 5, seed=seed)
+    points = start + torch.arange(count)[:, None, None] * step
+    out = latent_path(points, torch.tensor([t]), "catmull-rom", impl=impl)
+    torch.testing.assert_close(out[0], start + t * step, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("closed", [False, True])
+def test_catmull_rom_has_no_bend(closed: bool, impl: str) -> None:
+    points = keyframes(4, 1, 3)
+
+    def speed(t: float) -> Tensor:
+        time = torch.tensor([t]).requires_grad_()
+        out = latent_path(points, time, "catmull-rom", closed=closed, impl=impl)
+        return torch.stack([torch.autograd.grad(x, time, retain_graph=True)[0] for x in out.flatten()])
+
+    for k in (1, 2, 4) if closed else (1, 2):
+        before, after = speed(math.nextafter(k, 0) - 1e-5), speed(k + 1e-5)
+        torch.testing.assert_close(before, after, rtol=1e-2, atol=1e-3)
+        tangent = (points[(k + 1) % 4] - points[k - 1]) / 2
+        torch.testing.assert_close(after.flatten(), tangent.flatten(), rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -151,13 +191,14 @@ def test_strided_keyframes(impl: str) -> None:
 
 
 @needs_native
-def test_threads_give_the_same_bits() -> None:
+@pytest.mark.parametrize("mode", ["slerp", "catmull-rom"])
+def test_threads_give_the_same_bits(mode: Any) -> None:
     before, results = torch.get_num_threads(), []
     points, t = keyframes(4, 40, 700).requires_grad_(), torch.linspace(0, 3, 50).requires_grad_()
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            out = latent_path(points, t, "slerp", impl="native")
+            out = latent_path(points, t, mode, closed=True, impl="native")
             results.append((out, *torch.autograd.grad(out.square().sum(), (points, t))))
     finally:
         torch.set_num_threads(before)

@@ -39,15 +39,17 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
         ("reparam_backward", (mean, torch.ones(()), mean, log_var, KEY, True, 3)),
         ("reparam_backward", (mean, none, mean, log_var, KEY, True, 0)),
         ("reparam_backward", (none, torch.ones(()), mean, log_var, KEY, False, 2)),
-        ("path_forward", (path, t, 0, False)),
-        ("path_forward", (path, t, 1, True)),
-        ("path_backward", (torch.randn(4, 2, 5).to(dtype), path, t, 1, False)),
+        ("path_forward", (path, t, 0, False, False)),
+        ("path_forward", (path, t, 1, True, True)),
+        ("path_forward", (path, t, 2, False, False)),
+        ("path_backward", (torch.randn(4, 2, 5).to(dtype), path, t, 1, False, False)),
+        ("path_backward", (torch.randn(4, 2, 5).to(dtype), path, t, 2, False, True)),
     ]
 
 
 @needs_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("index", range(11))
+@pytest.mark.parametrize("index", range(13))
 def test_opcheck(index: int, dtype: torch.dtype) -> None:
     name, arguments = op_calls(dtype)[index]
     opcheck(getattr(torch.ops.gdl, name).default, arguments)
@@ -65,10 +67,10 @@ def test_ops_refuse_what_does_not_fit() -> None:
         lambda: ops.reparam_backward(mean, mean, mean, log_var, KEY, False, 0),
         lambda: ops.reparam_backward(mean, torch.ones(3), mean, log_var, KEY, True, 1),
         lambda: ops.reparam_forward(mean, log_var, KEY, 4),
-        lambda: ops.path_forward(mean, torch.ones(3), 0, False),
-        lambda: ops.path_forward(torch.zeros(1, 2, 3), torch.ones(3), 0, False),
-        lambda: ops.path_forward(torch.zeros(2, 2, 3), torch.ones(3).double(), 0, False),
-        lambda: ops.path_forward(torch.zeros(2, 2, 3), torch.ones(3), 7, False),
+        lambda: ops.path_forward(mean, torch.ones(3), 0, False, False),
+        lambda: ops.path_forward(torch.zeros(1, 2, 3), torch.ones(3), 0, False, False),
+        lambda: ops.path_forward(torch.zeros(2, 2, 3), torch.ones(3).double(), 0, False, False),
+        lambda: ops.path_forward(torch.zeros(2, 2, 3), torch.ones(3), 7, False, False),
     ):
         with pytest.raises(RuntimeError, match="gdl"):
             call()

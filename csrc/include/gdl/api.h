@@ -18,7 +18,7 @@ extern "C" {
 enum gdl_status { GDL_OK = 0, GDL_BAD_ARGUMENT = -1, GDL_OUT_OF_MEMORY = -2 };
 enum gdl_dtype { GDL_FLOAT32 = 0, GDL_BFLOAT16 = 1, GDL_FLOAT16 = 2 };
 enum gdl_isa { GDL_SCALAR = 0, GDL_AVX2 = 1, GDL_AVX512 = 2 };
-enum gdl_path_mode { GDL_LERP = 0, GDL_SLERP = 1 };
+enum gdl_path_mode { GDL_LERP = 0, GDL_SLERP = 1, GDL_CATMULL_ROM = 2 };
 
 /* Runs body over [begin, end) in pieces of at least `grain`, on as many threads as the host likes. */
 typedef void (*gdl_body)(int64_t begin, int64_t end, void* context);
@@ -57,16 +57,17 @@ typedef struct gdl_reparam_backward_args {
   void* grad_log_var;         /* (rows, cols) */
 } gdl_reparam_backward_args;
 
-/* A polyline through `count` keyframes: time t lies on the segment floor(t), the first and last are extended. */
+/* A line through `count` >= 2 keyframes: time t lies on the segment floor(t). An open line has count - 1 segments, the first
+ * and last of which go on before and behind; a closed one returns to its first keyframe and begins again. */
 typedef struct gdl_path {
   int64_t count, steps, rows, cols;
-  int32_t mode, normalize;
+  int32_t mode, normalize, closed;
 } gdl_path;
 
 typedef struct gdl_path_forward_args {
   gdl_path path;
   int32_t dtype;
-  const void* keyframes; /* (count, rows, cols), count >= 2 */
+  const void* keyframes; /* (count, rows, cols) */
   const float* t;        /* (steps) */
   void* out;             /* (steps, rows, cols) */
 } gdl_path_forward_args;

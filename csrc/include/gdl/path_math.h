@@ -1,7 +1,8 @@
-// Straight and spherical lines between two latent vectors: the coefficients of out = ca(u) * a + cb(u) * b and their
-// derivatives, in double precision, shared by CPU and CUDA. Spherical interpolation: Shoemake, "Animating rotation
+// Lines through latent vectors: the weights of the keyframes a point is made of, and their derivatives, in double
+// precision, shared by CPU and CUDA. A straight or spherical segment has two keyframes: out = ca(u) * a + cb(u) * b. Spherical interpolation: Shoemake, "Animating rotation
 // with quaternion curves" (SIGGRAPH 1985). Only + - * / fma and sqrt, so every processor computes the same bits.
 #pragma once
+#include "api.h"
 #include "platform.h"
 
 namespace gdl {
@@ -77,13 +78,36 @@ struct Segment {
   double u;  // position on the segment; outside [0, 1] only before the first and behind the last keyframe
 };
 
-GDL_INLINE Segment find_segment(float t, int64_t keyframe_count) {
-  const double last = (double)(keyframe_count - 2);
-  double index = floor((double)t);
+GDL_INLINE int64_t segments_of(const gdl_path& p) { return p.closed ? p.count : p.count - 1; }
+
+GDL_INLINE Segment find_segment(float t, const gdl_path& p) {
+  const double last = (double)(segments_of(p) - 1);
+  double time = (double)t;
+  if (p.closed) time -= floor(time / (double)p.count) * (double)p.count;
+  double index = floor(time);
   index = index > 0.0 ? index : 0.0;  // NaN too
   index = index < last ? index : last;
-  Segment s = {(int64_t)index, (double)t - index};
+  const Segment s = {(int64_t)index, time - index};
   return s;
+}
+
+// The keyframes of a segment, in the order of their weights.
+enum { kMaxPoints = 4 };
+
+GDL_INLINE int points_of(int32_t mode) { return mode == GDL_CATMULL_ROM ? 4 : 2; }
+
+// Keyframe number `point` of a segment; for a point beyond an open line's end, whose weight is 0, the end.
+GDL_INLINE int64_t keyframe_of(const gdl_path& p, int64_t segment, int point) {
+  const int64_t i = segment + point - (p.mode == GDL_CATMULL_ROM ? 1 : 0);
+  if (p.closed) return i < 0 ? i + p.count : i >= p.count ? i - p.count : i;
+  return i < 0 ? 0 : i >= p.count ? p.count - 1 : i;
+}
+
+// The segment in which a keyframe is number `point`, or -1.
+GDL_INLINE int64_t segment_of(const gdl_path& p, int64_t keyframe, int point) {
+  const int64_t s = keyframe - point + (p.mode == GDL_CATMULL_ROM ? 1 : 0), count = segments_of(p);
+  if (p.closed) return s < 0 ? s + count : s >= count ? s - count : s;
+  return s < 0 || s >= count ? -1 : s;
 }
 
 GDL_INLINE Arc flat_arc() {
@@ -169,6 +193,41 @@ GDL_INLINE PathSums path_sums(const Arc& arc, double u, double ga, double gb) {
   PathSums s = {ga * d.u.a + gb * d.u.b, ga * d.omega.a + gb * d.omega.b, ga * d.norm_a.a + gb * d.norm_a.b,
                 ga * d.norm_b.a + gb * d.norm_b.b};
   return s;
+}
+
+// Gives the weight of a keyframe that an open line lacks to its neighbours.
+GDL_INLINE void fold_ends(const gdl_path& p, int64_t segment, double (&w)[kMaxPoints]) {
+  if (p.closed) return;
+  if (segment == 0) {
+    w[1] += 2.0 * w[0];
+    w[2] -= w[0];
+    w[0] = 0.0;
+  }
+  if (segment == p.count - 2) {
+    w[2] += 2.0 * w[3];
+    w[1] -= w[3];
+    w[3] = 0.0;
+  }
+}
+
+// The uniform spline of Catmull and Rom, "A class of local interpolating splines" (1974): weights of the four keyframes
+// round a segment. An open line goes on beyond its ends as if the next keyframe lay straight ahead: 2 p0 - p1.
+GDL_INLINE void spline_weights(const gdl_path& p, int64_t segment, double u, double (&w)[kMaxPoints]) {
+  const double u2 = u * u, u3 = u2 * u;
+  w[0] = 0.5 * (2.0 * u2 - u3 - u);
+  w[1] = 0.5 * (3.0 * u3 - 5.0 * u2 + 2.0);
+  w[2] = 0.5 * (4.0 * u2 - 3.0 * u3 + u);
+  w[3] = 0.5 * (u3 - u2);
+  fold_ends(p, segment, w);
+}
+
+GDL_INLINE void spline_slopes(const gdl_path& p, int64_t segment, double u, double (&w)[kMaxPoints]) {
+  const double u2 = u * u;
+  w[0] = 0.5 * (4.0 * u - 3.0 * u2 - 1.0);
+  w[1] = 0.5 * (9.0 * u2 - 10.0 * u);
+  w[2] = 0.5 * (8.0 * u - 9.0 * u2 + 1.0);
+  w[3] = 0.5 * (3.0 * u2 - 2.0 * u);
+  fold_ends(p, segment, w);
 }
 
 // The part of the keyframes' gradients that comes through angle and norms: grad_a += aa * a + ab * b,
