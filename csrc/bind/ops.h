@@ -78,7 +78,7 @@ struct Cuda {
   }
   // A key on the device is read by the kernel itself, so that a captured CUDA graph sees a new key at each replay.
   static const int64_t* device_key(const Tensor& key) {
-    return key.on_cpu() ? nullptr : static_cast<const int64_t*>(key.data());
+    return key.on_cpu() || key.dim() != 1 ? nullptr : static_cast<const int64_t*>(key.data());
   }
   static void check_cuda_status(int status) {
     if (status > 0) throw std::runtime_error(std::string("gdl: CUDA: ") + cuda.error_string(status));

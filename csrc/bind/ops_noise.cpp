@@ -6,23 +6,31 @@ namespace {
 
 // The stack owns its tensors, so every op takes all of them first.
 
-template <class Device> void randn(StableIValue* stack, uint64_t, uint64_t) {
+template <class Device, void (Device::*kDraw)(const gdl_randn_args&, const Tensor&, const int64_t*)>
+void draw(StableIValue* stack) {
   const Tensor like(stack[0]);
   const Tensor key = Tensor(stack[1]).contiguous();
   Device device(like);
   Tensor out = Tensor::empty(like.sizes(), like.dim(), like.dtype(), like);
   const gdl_randn_args args = {make_noise(like, key), storage_type(like), out.mutable_data()};
-  device.randn(args, like, Device::device_key(key));
+  (device.*kDraw)(args, like, Device::device_key(key));
   stack[0] = out.release();
 }
 
+template <class Device> void randn(StableIValue* stack, uint64_t, uint64_t) { draw<Device, &Device::randn>(stack); }
+template <class Device> void uniform(StableIValue* stack, uint64_t, uint64_t) { draw<Device, &Device::uniform>(stack); }
+
 // What becomes of the rows' KL divergences. The values are part of the ops' schemas.
-enum KlReduction : int64_t { kNoKl = 0, kKlPerRow = 1, kKlSum = 2, kKlMean = 3 };
+enum KlReduction : int64_t { kNoKl = 0, kKlPerRow = 1, kKlSum = 2, kKlMean = 3, kKlPerColumn = 4 };
 
 KlReduction as_reduction(StableIValue value) {
   const int64_t kl = static_cast<int64_t>(value);
-  require(kl >= kNoKl && kl <= kKlMean, "gdl: kl must be 0 (none), 1 (per row), 2 (sum) or 3 (mean)");
+  require(kl >= kNoKl && kl <= kKlPerColumn, "gdl: kl must be 0 (none), 1 (per row), 2 (sum), 3 (mean) or 4 (per column)");
   return static_cast<KlReduction>(kl);
+}
+
+int32_t kl_layout(KlReduction kl) {
+  return kl == kKlPerColumn ? GDL_KL_COLUMNS : kl == kKlPerRow ? GDL_KL_ROWS : GDL_KL_SHARED;
 }
 
 float kl_scale(KlReduction kl, int64_t rows) { return kl == kKlMean ? 1.0f / static_cast<float>(rows) : 1.0f; }
@@ -35,17 +43,20 @@ template <class Device> void reparam_forward(StableIValue* stack, uint64_t, uint
   const Tensor mean = std::move(mean_arg).contiguous(), log_var = std::move(log_var_arg).contiguous();
   const Tensor key = std::move(key_arg).contiguous();
   const gdl_noise noise = make_noise(mean, key);
-  const int64_t kl_size = kl == kNoKl ? 0 : noise.rows, is_vector = kl == kNoKl || (kl == kKlPerRow && mean.dim() >= 2);
+  const bool reduced = kl == kKlSum || kl == kKlMean;
+  const int64_t kl_size = kl == kNoKl ? 0 : kl == kKlPerColumn ? noise.cols : noise.rows;
+  const int64_t is_vector = kl == kNoKl || kl == kKlPerColumn || (kl == kKlPerRow && mean.dim() >= 2);
   const int32_t float32 = shim::functions().aoti_torch_dtype_float32();
   Tensor z = Tensor::empty(mean.sizes(), mean.dim(), mean.dtype(), mean);
   Tensor result = Tensor::empty(&kl_size, is_vector, float32, mean);
-  const Tensor rows = kl < kKlSum ? Tensor(0) : Tensor::empty(&kl_size, 1, float32, mean);
-  const Tensor& per_row = kl < kKlSum ? result : rows;
+  const Tensor rows = reduced ? Tensor::empty(&kl_size, 1, float32, mean) : Tensor(0);
+  const Tensor& sums = reduced ? rows : result;
   const gdl_reparam_forward_args args = {noise,          storage_type(mean), mean.data(),
                                          log_var.data(), z.mutable_data(),
-                                         kl == kNoKl ? nullptr : static_cast<float*>(per_row.mutable_data())};
+                                         kl == kNoKl ? nullptr : static_cast<float*>(sums.mutable_data()),
+                                         kl_layout(kl)};
   device.reparam_forward(args, mean, Device::device_key(key));
-  if (kl >= kKlSum) {
+  if (reduced) {
     device.sum(args.kl, noise.rows, kl_scale(kl, noise.rows), static_cast<float*>(result.mutable_data()));
   }
   stack[0] = z.release();
@@ -68,7 +79,7 @@ template <class Device> void reparam_backward(StableIValue* stack, uint64_t, uin
   const Tensor key = std::move(key_arg).contiguous();
   const gdl_noise noise = make_noise(mean, key);
   if (has_grad_kl) {
-    require(grad_kl.numel() == (kl == kKlPerRow ? noise.rows : 1) &&
+    require(grad_kl.numel() == (kl == kKlPerRow ? noise.rows : kl == kKlPerColumn ? noise.cols : 1) &&
                 grad_kl.dtype() == shim::functions().aoti_torch_dtype_float32() &&
                 grad_kl.device_type() == mean.device_type(),
             "gdl::reparam_backward: grad_kl must be float32, of the shape that the forward pass gave KL");
@@ -81,7 +92,7 @@ template <class Device> void reparam_backward(StableIValue* stack, uint64_t, uin
                                           storage_type(mean),
                                           has_grad_z ? grad_z.data() : nullptr,
                                           has_grad_kl ? static_cast<const float*>(grad_kl.data()) : nullptr,
-                                          kl != kKlPerRow,
+                                          kl_layout(kl),
                                           kl_scale(kl, noise.rows),
                                           mean.data(),
                                           log_var.data(),
@@ -97,6 +108,7 @@ template <class Device> void reparam_backward(StableIValue* stack, uint64_t, uin
 std::vector<Op> noise_ops() {
   return {
       GDL_OP("randn(Tensor like, Tensor key) -> Tensor", randn),
+      GDL_OP("uniform(Tensor like, Tensor key) -> Tensor", uniform),
       GDL_OP("reparam_forward(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor)", reparam_forward),
       GDL_OP("reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, "
              "int kl) -> (Tensor, Tensor)",

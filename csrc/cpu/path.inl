@@ -49,9 +49,6 @@ inline bool valid(const gdl_path& p) {
   return p.count >= 2 && p.steps >= 0 && p.rows >= 0 && p.cols >= 0 && p.mode >= GDL_LERP && p.mode <= GDL_CATMULL_ROM;
 }
 
-// Pieces worth a thread's start, for tasks that touch `elements` numbers each.
-inline int64_t grain_for(int64_t elements) { return at_least_one(16384 / at_least_one(elements)); }
-
 // The arc of segment s in row r is arcs[s * rows + r]; only spherical lines have arcs.
 inline int64_t arc_count(const gdl_path& p) { return p.mode == GDL_SLERP ? segments_of(p) * p.rows : 0; }
 

@@ -1,8 +1,8 @@
-// Standard normal noise.
+// Standard normal and uniform noise.
 namespace gdl {
 namespace GDL_ISA_NAMESPACE {
 
-template <class Storage> struct Randn {
+template <class Storage, class Distribution> struct Draw {
   typedef typename Storage::T T;
 
   struct Convert {
@@ -14,33 +14,39 @@ template <class Storage> struct Randn {
   };
 
   struct Task {
-    const gdl_randn_args& args;
-    const Tiling& tiling;
-    uint32_t keys[kPhiloxKeyWords];
+    const NoiseSource source;
+    T* all;
     bool streamed;
 
-    void operator()(int64_t index) {
-      const Tile tile(tiling, index);
+    void operator()(int64_t index) const {
+      const Tile tile(source.tiling, index);
       NoiseBuffer noise;
-      fill_noise(noise, tiling, tile, args.noise.offset, keys);
-      T* out = static_cast<T*>(args.out) + tile.start;
-      const Convert convert = {noise, out};
-      for_each_block(tile.size, streamed && aligned_for_streaming(out), convert);
+      source.fill<Distribution>(noise, tile);
+      const Convert convert = {noise, all + tile.start};
+      for_each_block(tile.size, streamed && aligned_for_streaming(convert.out), convert);
     }
   };
 
   static int run(const gdl_randn_args& args, gdl_parallel_for parallel_for) {
     const Tiling tiling(args.noise);
-    Task task = {args, tiling, {}, tiling.rows * tiling.cols * (int64_t)sizeof(T) > kStreamingBytes};
-    philox_keys(args.noise.seed, task.keys);
+    Task task = {NoiseSource(args.noise, tiling), static_cast<T*>(args.out),
+                 tiling.rows * tiling.cols * (int64_t)sizeof(T) > kStreamingBytes};
     parallel_tasks(parallel_for, tiling.count, tiling.grain(), task);
     return GDL_OK;
   }
 };
 
+template <class Storage> struct Randn : Draw<Storage, Normal> {};
+template <class Storage> struct RandomUnit : Draw<Storage, Uniform<Storage::kBits> > {};
+
 int randn(const gdl_randn_args& args, gdl_parallel_for parallel_for) {
   if (!valid(args.noise)) return GDL_BAD_ARGUMENT;
   return dispatch_dtype<Randn>(args, parallel_for);
+}
+
+int uniform(const gdl_uniform_args& args, gdl_parallel_for parallel_for) {
+  if (!valid(args.noise)) return GDL_BAD_ARGUMENT;
+  return dispatch_dtype<RandomUnit>(args, parallel_for);
 }
 
 }  // namespace GDL_ISA_NAMESPACE

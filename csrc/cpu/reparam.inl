@@ -23,16 +23,16 @@ template <class Storage, bool kWithKl> struct ForwardBlock {
 template <class Storage, bool kWithKl> struct ForwardTask {
   typedef typename Storage::T T;
   const gdl_reparam_forward_args& args;
-  const Tiling& tiling;
+  const NoiseSource source;
   float* kl;  // (rows, tiles_per_row)
   bool streamed;
-  uint32_t keys[kPhiloxKeyWords];
 
-  void operator()(int64_t index) {
+  void operator()(int64_t index) const {
+    const Tiling& tiling = source.tiling;
     const Tile tile(tiling, index);
     NoiseBuffer noise;
     float kl_terms[kWithKl ? kTile + kLanes : 1];
-    fill_noise(noise, tiling, tile, args.noise.offset, keys);
+    source.template fill<Normal>(noise, tile);
     T* z = static_cast<T*>(args.z) + tile.start;
     const ForwardBlock<Storage, kWithKl> block = {noise, static_cast<const T*>(args.mean) + tile.start,
                                                   static_cast<const T*>(args.log_var) + tile.start, z, kl_terms};
@@ -44,20 +44,54 @@ template <class Storage, bool kWithKl> struct ForwardTask {
   }
 };
 
+template <class Storage> struct KlTerms {
+  const typename Storage::T *mean, *log_var;
+  float* sums;
+  template <Move kMove> GDL_INLINE void run(int64_t i, int64_t count) const {
+    F clamped, std, variance_minus_one;
+    Math<S>::variance_terms(load<Storage, kMove>(log_var + i, count), clamped, std, variance_minus_one);
+    const F term = Math<S>::kl_term(load<Storage, kMove>(mean + i, count), clamped, variance_minus_one);
+    S::store(sums + i, S::add(S::load(sums + i), term));
+  }
+};
+
 template <class Storage> struct ReparamForward {
+  // The KL divergence of each column: pieces of columns, over all rows in order, in float32 over kRun rows at a time.
+  static void sum_columns(const gdl_reparam_forward_args& args, gdl_parallel_for parallel_for) {
+    typedef typename Storage::T T;
+    enum { kPiece = 256, kRun = 32 };
+    const int64_t rows = args.noise.rows, cols = args.noise.cols;
+    auto task = [&](int64_t piece) {
+      const int64_t col = piece * kPiece, count = smaller(kPiece, cols - col);
+      double totals[kPiece] = {};
+      for (int64_t first = 0; first < rows; first += kRun) {
+        float sums[kPiece + kLanes] = {};
+        for (int64_t row = first; row < smaller(rows, first + kRun); ++row) {
+          const int64_t start = row * cols + col;
+          const KlTerms<Storage> block = {static_cast<const T*>(args.mean) + start,
+                                          static_cast<const T*>(args.log_var) + start, sums};
+          for_each_block(count, false, block);
+        }
+        for (int64_t j = 0; j < count; ++j) totals[j] += (double)sums[j];
+      }
+      for (int64_t j = 0; j < count; ++j) args.kl[col + j] = (float)totals[j];
+    };
+    parallel_tasks(parallel_for, ceil_div(cols, kPiece), grain_for(rows * kPiece), task);
+  }
+
   template <bool kWithKl>
   static void run_tasks(const gdl_reparam_forward_args& args, const Tiling& tiling, float* kl,
                         gdl_parallel_for parallel_for) {
     const bool streamed = 3 * tiling.rows * tiling.cols * (int64_t)sizeof(typename Storage::T) > kStreamingBytes;
-    ForwardTask<Storage, kWithKl> task = {args, tiling, kl, streamed, {}};
-    philox_keys(args.noise.seed, task.keys);
+    ForwardTask<Storage, kWithKl> task = {args, NoiseSource(args.noise, tiling), kl, streamed};
     parallel_tasks(parallel_for, tiling.count, tiling.grain(), task);
   }
 
   static int run(const gdl_reparam_forward_args& args, gdl_parallel_for parallel_for) {
     const Tiling tiling(args.noise);
-    if (!args.kl) {
+    if (!args.kl || args.kl_layout == GDL_KL_COLUMNS) {
       run_tasks<false>(args, tiling, 0, parallel_for);
+      if (args.kl) sum_columns(args, parallel_for);
       return GDL_OK;
     }
     if (tiling.cols == 0) {
@@ -113,10 +147,16 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
   }
 };
 
-// Each row's gradient of KL, repeated for every element of the row; a shared one fills a block.
-inline void spread_rows(float* out, const gdl_reparam_backward_args& args, const Tile& tile) {
-  if (args.kl_shared) {
+// The gradient of KL for every element of the tile; a shared one fills a block.
+inline void spread_grad_kl(float* out, const gdl_reparam_backward_args& args, const Tile& tile) {
+  if (args.kl_layout == GDL_KL_SHARED) {
     S::store(out, S::set(args.grad_kl[0] * args.kl_scale));
+    return;
+  }
+  if (args.kl_layout == GDL_KL_COLUMNS) {
+    for (int64_t r = 0; r < tile.row_count; ++r) {
+      for (int64_t j = 0; j < tile.col_count; ++j) *out++ = args.grad_kl[tile.col + j] * args.kl_scale;
+    }
     return;
   }
   for (int64_t r = 0; r < tile.row_count; ++r) {
@@ -128,22 +168,21 @@ inline void spread_rows(float* out, const gdl_reparam_backward_args& args, const
 template <class Storage, bool kGradZ, bool kGradKl> struct BackwardTask {
   typedef typename Storage::T T;
   const gdl_reparam_backward_args& args;
-  const Tiling& tiling;
+  const NoiseSource source;
   bool streamed;
-  uint32_t keys[kPhiloxKeyWords];
 
   static const T* at(const void* p, int64_t start) { return p ? static_cast<const T*>(p) + start : 0; }
   static T* at(void* p, int64_t start) { return p ? static_cast<T*>(p) + start : 0; }
 
-  void operator()(int64_t index) {
-    const Tile tile(tiling, index);
+  void operator()(int64_t index) const {
+    const Tile tile(source.tiling, index);
     NoiseBuffer noise;
     float grad_kl[kGradKl ? kTile + kLanes : 1];
-    if (kGradZ) fill_noise(noise, tiling, tile, args.noise.offset, keys);
-    if (kGradKl) spread_rows(grad_kl, args, tile);
+    if (kGradZ) source.template fill<Normal>(noise, tile);
+    if (kGradKl) spread_grad_kl(grad_kl, args, tile);
     const BackwardBlock<Storage, kGradZ, kGradKl> block = {noise,
                                                            grad_kl,
-                                                           args.kl_shared ? 0 : ~(int64_t)0,
+                                                           args.kl_layout == GDL_KL_SHARED ? 0 : ~(int64_t)0,
                                                            at(args.grad_z, tile.start),
                                                            at(args.mean, tile.start),
                                                            at(args.log_var, tile.start),
@@ -159,8 +198,7 @@ template <class Storage> struct ReparamBackward {
   static int run_tasks(const gdl_reparam_backward_args& args, gdl_parallel_for parallel_for) {
     const Tiling tiling(args.noise);
     const bool streamed = 5 * tiling.rows * tiling.cols * (int64_t)sizeof(typename Storage::T) > kStreamingBytes;
-    BackwardTask<Storage, kGradZ, kGradKl> task = {args, tiling, streamed, {}};
-    philox_keys(args.noise.seed, task.keys);
+    BackwardTask<Storage, kGradZ, kGradKl> task = {args, NoiseSource(args.noise, tiling), streamed};
     parallel_tasks(parallel_for, tiling.count, tiling.grain(), task);
     return GDL_OK;
   }

@@ -10,18 +10,21 @@ enum { kLanes = 16 };
 
 struct Float32 {
   typedef float T;
+  enum { kBits = 24 };  // of the significand
   static GDL_INLINE F load(const T* p) { return S::load(p); }
   static GDL_INLINE void store(T* p, F v) { S::store(p, v); }
   static GDL_INLINE void store_streaming(T* p, F v) { S::store_streaming(p, v); }
 };
 struct BFloat16 {
   typedef uint16_t T;
+  enum { kBits = 8 };
   static GDL_INLINE F load(const T* p) { return S::load_bfloat16(p); }
   static GDL_INLINE void store(T* p, F v) { S::store_bfloat16(p, v); }
   static GDL_INLINE void store_streaming(T* p, F v) { S::store_bfloat16(p, v); }
 };
 struct Float16 {
   typedef uint16_t T;
+  enum { kBits = 11 };
   static GDL_INLINE F load(const T* p) { return S::load_float16(p); }
   static GDL_INLINE void store(T* p, F v) { S::store_float16(p, v); }
   static GDL_INLINE void store_streaming(T* p, F v) { S::store_float16(p, v); }
@@ -79,6 +82,9 @@ inline float sum_of(const float* p, int64_t n) {
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t at_least_one(int64_t a) { return a > 1 ? a : 1; }
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Pieces worth a thread's start, for tasks that touch `elements` numbers each.
+inline int64_t grain_for(int64_t elements) { return at_least_one(16384 / at_least_one(elements)); }
 
 inline void serial_for(int64_t begin, int64_t end, int64_t, gdl_body body, void* context) {
   body(begin, end, context);

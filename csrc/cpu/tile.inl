@@ -43,16 +43,22 @@ struct Tile {
     size = row_count * col_count;
   }
 
-  uint64_t first_counter(const Tiling& tiling, uint64_t offset) const {
-    return offset + (uint64_t)row * (uint64_t)tiling.counters_per_row + (uint64_t)(col / 4);
+};
+
+// What four numbers a counter makes.
+struct Normal {
+  static GDL_INLINE void draw(U low, U high, const uint32_t* keys, F (&out)[4]) {
+    Math<S>::normals(low, high, keys, out);
   }
-  int64_t counters(const Tiling& tiling) const {
-    return row_count * (tiling.tiles_per_row > 1 ? ceil_div(col_count, 4) : tiling.counters_per_row);
+};
+template <int kBits> struct Uniform {
+  static GDL_INLINE void draw(U low, U high, const uint32_t* keys, F (&out)[4]) {
+    Math<S>::template units<kBits>(low, high, keys, out);
   }
 };
 
-// The 64 normals of the sixteen counters from `counter` on.
-GDL_INLINE void normal_block(float* out, uint64_t counter, const uint32_t* keys) {
+// The 64 numbers of the sixteen counters from `counter` on.
+template <class Distribution> GDL_INLINE void draw_block(float* out, uint64_t counter, const uint32_t* keys) {
   static const uint32_t kSteps[kCountersPerBlock] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const U low = S::add_u(S::set_u((uint32_t)counter), S::load_u(kSteps));
   U high = S::set_u((uint32_t)(counter >> 32));
@@ -61,28 +67,57 @@ GDL_INLINE void normal_block(float* out, uint64_t counter, const uint32_t* keys)
     for (int i = 0; i < kCountersPerBlock; ++i) highs[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
     high = S::load_u(highs);
   }
-  F normals[4];
-  Math<S>::normals(low, high, keys, normals);
-  S::store_interleaved(out, normals);
+  F numbers[4];
+  Distribution::draw(low, high, keys, numbers);
+  S::store_interleaved(out, numbers);
 }
 
-inline void normal_blocks(float* out, uint64_t counter, int64_t blocks, const uint32_t* keys) {
-  for (int64_t i = 0; i < blocks; ++i) normal_block(out + i * kBlock, counter + (uint64_t)(i * kCountersPerBlock), keys);
+// Fills whole blocks: up to 60 numbers more than the counters have.
+template <class Distribution>
+inline void draw_counters(float* out, uint64_t counter, int64_t counters, const uint32_t* keys) {
+  for (int64_t i = 0; i < counters; i += kCountersPerBlock) draw_block<Distribution>(out + 4 * i, counter + (uint64_t)i, keys);
 }
 
-// The noise of a tile, element after element. Rows are padded to whole counters; the padding is squeezed out.
-inline void fill_noise(NoiseBuffer& noise, const Tiling& tiling, const Tile& tile, uint64_t offset,
-                       const uint32_t* keys) {
-  const int64_t counters = tile.counters(tiling);
-  normal_blocks(noise, tile.first_counter(tiling, offset), ceil_div(counters, kCountersPerBlock), keys);
-  if (tile.row_count > 1 && tiling.cols % 4 != 0) {
-    const float* padded = noise;
-    float* dense = noise;
-    for (int64_t r = 0; r < tile.row_count; ++r, padded += 4 * tiling.counters_per_row) {
-      for (int64_t j = 0; j < tiling.cols; ++j) *dense++ = padded[j];
+// The noise of a call: one key for all rows, or one for each.
+struct NoiseSource {
+  const Tiling& tiling;
+  uint64_t offset;
+  const int64_t* row_keys;
+  uint32_t keys[kPhiloxKeyWords];
+
+  NoiseSource(const gdl_noise& noise, const Tiling& tiling)
+      : tiling(tiling), offset(noise.offset), row_keys(noise.row_keys) {
+    philox_keys(noise.seed, keys);
+  }
+
+  // Rows padded to whole counters.
+  template <class Distribution> void draw_rows(NoiseBuffer& noise, const Tile& tile) const {
+    const int64_t per_row = tiling.tiles_per_row > 1 ? ceil_div(tile.col_count, 4) : tiling.counters_per_row;
+    if (!row_keys) {
+      const uint64_t first = offset + (uint64_t)tile.row * (uint64_t)tiling.counters_per_row + (uint64_t)(tile.col / 4);
+      draw_counters<Distribution>(noise, first, tile.row_count * per_row, keys);
+      return;
+    }
+    for (int64_t r = 0; r < tile.row_count; ++r) {
+      const int64_t* key = row_keys + 2 * (tile.row + r);
+      uint32_t own_keys[kPhiloxKeyWords];
+      philox_keys((uint64_t)key[0], own_keys);
+      draw_counters<Distribution>(noise + 4 * per_row * r, (uint64_t)key[1] + (uint64_t)(tile.col / 4), per_row, own_keys);
     }
   }
-}
+
+  // The noise of a tile, element after element.
+  template <class Distribution> void fill(NoiseBuffer& noise, const Tile& tile) const {
+    draw_rows<Distribution>(noise, tile);
+    if (tile.row_count > 1 && tiling.cols % 4 != 0) {  // squeeze the padding out
+      const float* padded = noise;
+      float* dense = noise;
+      for (int64_t r = 0; r < tile.row_count; ++r, padded += 4 * tiling.counters_per_row) {
+        for (int64_t j = 0; j < tiling.cols; ++j) *dense++ = padded[j];
+      }
+    }
+  }
+};
 
 }  // namespace GDL_ISA_NAMESPACE
 }  // namespace gdl

@@ -30,6 +30,7 @@ __device__ inline int64_t thread_count() { return (int64_t)gridDim.x * blockDim.
 
 struct Float32 {
   typedef float T;
+  enum { kBits = 24 };  // of the significand
   static __device__ float load(const T* p) { return *p; }
   static __device__ void store(T* p, float v) { *p = v; }
   static __device__ void load4(const T* p, float (&v)[4]) {
@@ -43,6 +44,7 @@ struct Float32 {
 
 template <class Half> struct TwoBytes {
   typedef uint16_t T;
+  enum { kBits = Half::kBits };
   static __device__ float load(const T* p) { return Half::widen(*p); }
   static __device__ void store(T* p, float v) { *p = Half::narrow(v); }
   static __device__ void load4(const T* p, float (&v)[4]) {
@@ -57,10 +59,12 @@ template <class Half> struct TwoBytes {
   }
 };
 struct BFloat16Bits {
+  enum { kBits = 8 };
   static __device__ float widen(uint16_t h) { return __uint_as_float((uint32_t)h << 16); }
   static __device__ uint16_t narrow(float v) { return __bfloat16_as_ushort(__float2bfloat16_rn(v)); }
 };
 struct Float16Bits {
+  enum { kBits = 11 };
   static __device__ float widen(uint16_t h) { return __half2float(__ushort_as_half(h)); }
   static __device__ uint16_t narrow(float v) { return __half_as_ushort(__float2half_rn(v)); }
 };
@@ -124,24 +128,42 @@ template <class Storage> bool aligned(const void* p) {
 struct Key {
   uint64_t seed, offset;
   const int64_t* on_device;  // read by the kernel: a captured graph draws anew when the words have changed
+  const int64_t* of_rows;    // (seed, offset) of each row, or null
 };
 
 inline Key make_key(const gdl_noise& noise, const gdl_cuda_call& call) {
-  const Key key = {noise.seed, noise.offset, call.device_key};
+  const Key key = {noise.seed, noise.offset, call.device_key, noise.row_keys};
   return key;
 }
 
 struct Generator {
   uint64_t offset;
   uint32_t keys[kPhiloxKeyWords];
+  const int64_t* row_keys;
 
-  __device__ explicit Generator(const Key& key) {
+  __device__ explicit Generator(const Key& key) : row_keys(key.of_rows) {
     offset = key.on_device ? (uint64_t)key.on_device[1] : key.offset;
     philox_keys(key.on_device ? (uint64_t)key.on_device[0] : key.seed, keys);
   }
-  __device__ void operator()(int64_t quad, float (&normals)[4]) const {
-    const uint64_t counter = offset + (uint64_t)quad;
-    M::normals((uint32_t)counter, (uint32_t)(counter >> 32), keys, normals);
+  // Calls draw(low, high, keys) with the counter of a quad.
+  template <class Draw> __device__ void with_counter(const Quads& quads, int64_t quad, Draw draw) const {
+    if (row_keys) {
+      const int64_t row = quads.row(quad);
+      uint32_t own_keys[kPhiloxKeyWords];
+      philox_keys((uint64_t)row_keys[2 * row], own_keys);
+      const uint64_t counter = (uint64_t)row_keys[2 * row + 1] + (uint64_t)(quad - row * quads.per_row);
+      draw((uint32_t)counter, (uint32_t)(counter >> 32), own_keys);
+    } else {
+      const uint64_t counter = offset + (uint64_t)quad;
+      draw((uint32_t)counter, (uint32_t)(counter >> 32), keys);
+    }
+  }
+  __device__ void operator()(const Quads& quads, int64_t quad, float (&normals)[4]) const {
+    with_counter(quads, quad, [&](uint32_t low, uint32_t high, const uint32_t* k) { M::normals(low, high, k, normals); });
+  }
+  template <int kBits> __device__ void uniform(const Quads& quads, int64_t quad, float (&numbers)[4]) const {
+    with_counter(quads, quad,
+                 [&](uint32_t low, uint32_t high, const uint32_t* k) { M::units<kBits>(low, high, k, numbers); });
   }
 };
 

@@ -19,7 +19,7 @@ __device__ float forward_quad(const ForwardArrays<Storage>& a, const Quads& quad
   float mean[4], log_var[4], z[4];
   load_quad<Storage, kAligned>(a.mean + at, size, mean);
   load_quad<Storage, kAligned>(a.log_var + at, size, log_var);
-  generator(quad, z);
+  generator(quads, quad, z);
   float kl = 0.0f;
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
@@ -83,6 +83,31 @@ __global__ void __launch_bounds__(kThreads) sum_kernel(const float* values, int6
   if (threadIdx.x == 0) *out = (float)(sums[0] * (double)scale);
 }
 
+// The KL divergence of each column: a block takes 32 columns, and each of its warps every eighth row.
+template <class Storage>
+__global__ void __launch_bounds__(kThreads)
+    kl_columns_kernel(const typename Storage::T* mean, const typename Storage::T* log_var, int64_t rows, int64_t cols, float* kl) {
+  enum { kWarps = kThreads / kWarp };
+  __shared__ double sums[kWarps][kWarp];
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  for (int64_t first = (int64_t)blockIdx.x * kWarp; first < cols; first += (int64_t)gridDim.x * kWarp) {
+    const int64_t col = first + lane;
+    double sum = 0.0;
+    for (int64_t row = warp; col < cols && row < rows; row += kWarps) {
+      float clamped, std, variance_minus_one;
+      M::variance_terms(Storage::load(log_var + row * cols + col), clamped, std, variance_minus_one);
+      sum += (double)M::kl_term(Storage::load(mean + row * cols + col), clamped, variance_minus_one);
+    }
+    sums[warp][lane] = sum;
+    __syncthreads();
+    if (warp == 0 && col < cols) {
+      for (int w = 1; w < kWarps; ++w) sum += sums[w][lane];
+      kl[col] = (float)sum;
+    }
+    __syncthreads();
+  }
+}
+
 inline int64_t pieces_per_row(int64_t cols) {
   const int64_t pieces = ((cols + 3) / 4 + kQuadsPerPiece - 1) / kQuadsPerPiece;
   return pieces < 1 ? 1 : pieces;
@@ -105,9 +130,14 @@ template <class Storage> struct ReparamForward {
                          float* scratch, cudaStream_t stream) {
     const int64_t rows = args.noise.rows;
     const Quads quads(rows, args.noise.cols);
-    if (!args.kl) {
-      if (quads.count == 0) return GDL_OK;
-      forward_kernel<Storage, kAligned><<<blocks_for(quads.count, kThreads), kThreads, 0, stream>>>(arrays, quads, key);
+    if (!args.kl || args.kl_layout == GDL_KL_COLUMNS) {
+      if (quads.count > 0) {
+        forward_kernel<Storage, kAligned><<<blocks_for(quads.count, kThreads), kThreads, 0, stream>>>(arrays, quads, key);
+      }
+      if (args.kl && args.noise.cols > 0) {
+        kl_columns_kernel<Storage><<<blocks_for(args.noise.cols, kWarp), kThreads, 0, stream>>>(
+            arrays.mean, arrays.log_var, rows, args.noise.cols, args.kl);
+      }
       return launched();
     }
     if (rows == 0) return GDL_OK;
@@ -140,10 +170,20 @@ template <class Storage> struct ReparamForward {
 template <class Storage> struct BackwardArrays {
   const typename Storage::T *grad_z, *mean, *log_var;
   const float* grad_kl;
-  bool kl_shared;
+  int32_t kl_layout;
   float kl_scale;
   typename Storage::T *grad_mean, *grad_log_var;
 };
+
+template <class Storage>
+__device__ void load_grad_kl(const BackwardArrays<Storage>& a, const Quads& quads, int64_t quad, int size, float (&g)[4]) {
+  const int64_t row = a.kl_layout == GDL_KL_SHARED ? 0 : quads.row(quad);
+  const float* of_columns = a.grad_kl + 4 * (quad - row * quads.per_row);
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    if (j < size) g[j] = Scalar::mul(a.kl_layout == GDL_KL_COLUMNS ? of_columns[j] : a.grad_kl[row], a.kl_scale);
+  }
+}
 
 template <class Storage, bool kAligned, bool kGradZ, bool kGradKl>
 __global__ void __launch_bounds__(kThreads) backward_kernel(BackwardArrays<Storage> a, Quads quads, Key key) {
@@ -155,10 +195,11 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(BackwardArrays<Stora
     load_quad<Storage, kAligned>(a.log_var + at, size, log_var);
     if (kGradZ) {
       load_quad<Storage, kAligned>(a.grad_z + at, size, to_mean);
-      generator(quad, noise);
+      generator(quads, quad, noise);
     }
     if (kGradKl) load_quad<Storage, kAligned>(a.mean + at, size, mean);
-    const float g = kGradKl ? Scalar::mul(a.grad_kl[a.kl_shared ? 0 : quads.row(quad)], a.kl_scale) : 0.0f;
+    float g[4] = {};
+    if (kGradKl) load_grad_kl(a, quads, quad, size, g);
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       float clamped, std, variance_minus_one;
@@ -167,8 +208,8 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(BackwardArrays<Stora
         to_log_var[j] = Scalar::mul(Scalar::mul(to_mean[j], noise[j]), Scalar::mul(std, 0.5f));
       }
       if (kGradKl) {
-        to_mean[j] = Scalar::fma(g, mean[j], to_mean[j]);
-        to_log_var[j] = Scalar::fma(Scalar::mul(g, 0.5f), variance_minus_one, to_log_var[j]);
+        to_mean[j] = Scalar::fma(g[j], mean[j], to_mean[j]);
+        to_log_var[j] = Scalar::fma(Scalar::mul(g[j], 0.5f), variance_minus_one, to_log_var[j]);
       }
     }
     if (kGradKl) store_quad<Storage, kAligned>(a.grad_mean + at, size, to_mean);
@@ -200,7 +241,7 @@ template <class Storage> struct ReparamBackward {
                                        static_cast<const T*>(args.mean),
                                        static_cast<const T*>(args.log_var),
                                        args.grad_kl,
-                                       args.kl_shared != 0,
+                                       args.kl_layout,
                                        args.kl_scale,
                                        static_cast<T*>(args.grad_mean),
                                        static_cast<T*>(args.grad_log_var)};
@@ -218,7 +259,7 @@ template <class Storage> struct ReparamBackward {
 
 int64_t gdl_cuda_reparam_forward_scratch(const gdl_reparam_forward_args* args) {
   const int64_t per_row = gdl::cuda::pieces_per_row(args->noise.cols);
-  return args->kl && per_row > 1 ? args->noise.rows * per_row * (int64_t)sizeof(float) : 0;
+  return args->kl && args->kl_layout != GDL_KL_COLUMNS && per_row > 1 ? args->noise.rows * per_row * (int64_t)sizeof(float) : 0;
 }
 
 int gdl_cuda_reparam_forward(const gdl_reparam_forward_args* args, const gdl_cuda_call* call) {

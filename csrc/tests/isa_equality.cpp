@@ -56,17 +56,35 @@ static Bytes run_all(const gdl_noise& noise, int dtype, gdl_parallel_for paralle
   const gdl_randn_args randn = {noise, dtype, a.data()};
   CHECK(gdl_cpu_randn(&randn, parallel_for) == GDL_OK, "randn");
   append(a.data(), bytes);
+  CHECK(gdl_cpu_uniform(&randn, parallel_for) == GDL_OK, "uniform");
+  append(a.data(), bytes);
+  std::vector<int64_t> row_keys;
+  for (int64_t r = 0; r < 2 * noise.rows; ++r) row_keys.push_back((int64_t)((uint64_t)r * 0x9E3779B97F4A7C15ull));
+  gdl_noise of_rows = noise;
+  of_rows.row_keys = row_keys.data();
+  const gdl_randn_args randn_of_rows = {of_rows, dtype, a.data()};
+  CHECK(gdl_cpu_randn(&randn_of_rows, parallel_for) == GDL_OK, "randn with row keys");
+  append(a.data(), bytes);
   for (float* with_kl : {(float*)nullptr, kl.data()}) {
-    const gdl_reparam_forward_args forward = {noise, dtype, mean.data(), log_var.data(), a.data(), with_kl};
+    const gdl_reparam_forward_args forward = {noise, dtype, mean.data(), log_var.data(), a.data(), with_kl, GDL_KL_ROWS};
     CHECK(gdl_cpu_reparam_forward(&forward, parallel_for) == GDL_OK, "forward");
     append(a.data(), bytes);
   }
   append(kl.data(), kl.size() * 4);
-  const gdl_reparam_backward_args backward = {noise,       dtype,          grad.data(), grad_kl.data(), 0, 0.5f,
-                                              mean.data(), log_var.data(), a.data(),    b.data()};
-  CHECK(gdl_cpu_reparam_backward(&backward, parallel_for) == GDL_OK, "backward");
-  append(a.data(), bytes);
-  append(b.data(), bytes);
+  std::vector<float> of_columns((size_t)noise.cols, 0.25f);
+  const gdl_reparam_forward_args columns = {noise,    dtype, mean.data(), log_var.data(), a.data(), of_columns.data(),
+                                            GDL_KL_COLUMNS};
+  CHECK(gdl_cpu_reparam_forward(&columns, parallel_for) == GDL_OK, "forward by columns");
+  append(of_columns.data(), of_columns.size() * 4);
+  for (int layout = GDL_KL_ROWS; layout <= GDL_KL_COLUMNS; ++layout) {
+    if (layout == GDL_KL_SHARED && noise.rows == 0) continue;
+    const float* g = layout == GDL_KL_COLUMNS ? of_columns.data() : grad_kl.data();
+    const gdl_reparam_backward_args backward = {noise,       dtype,          grad.data(), g,       layout, 0.5f,
+                                                mean.data(), log_var.data(), a.data(),    b.data()};
+    CHECK(gdl_cpu_reparam_backward(&backward, parallel_for) == GDL_OK, "backward");
+    append(a.data(), bytes);
+    append(b.data(), bytes);
+  }
   if (n > 0 && n < 20000) {
     const Bytes grad_out = make_storage(5 * n, dtype, 1.0f, 5);
     for (int line = 0; line < 6; ++line) {
@@ -89,7 +107,7 @@ static void check_rows(const gdl_noise& noise) {
   const gdl_randn_args together = {noise, GDL_FLOAT32, all.data()};
   gdl_cpu_randn(&together, nullptr);
   for (int64_t r = 0; r < noise.rows; r += 1 + noise.rows / 7) {
-    const gdl_noise alone = {1, noise.cols, noise.seed, noise.offset + (uint64_t)(r * ((noise.cols + 3) / 4))};
+    const gdl_noise alone = {1, noise.cols, noise.seed, noise.offset + (uint64_t)(r * ((noise.cols + 3) / 4)), nullptr};
     const gdl_randn_args single = {alone, GDL_FLOAT32, row.data()};
     gdl_cpu_randn(&single, nullptr);
     CHECK(memcmp(row.data(), &all[(size_t)(r * noise.cols)], (size_t)noise.cols * 4) == 0, "row %d of %d columns", (int)r,
@@ -104,7 +122,7 @@ int main() {
   const uint64_t keys[][2] = {{0, 0}, {0x123456789abcdef0ull, 5}, {7, 0xfffffff8ull}, {~0ull, ~0ull - 3}, {1, 1ull << 40}};
   for (const auto& shape : shapes) {
     for (const auto& key : keys) {
-      const gdl_noise noise = {shape[0], shape[1], key[0], key[1]};
+      const gdl_noise noise = {shape[0], shape[1], key[0], key[1], nullptr};
       for (int dtype = GDL_FLOAT32; dtype <= GDL_FLOAT16; ++dtype) {
         gdl_set_isa(GDL_SCALAR);
         const Bytes expected = run_all(noise, dtype, nullptr);

@@ -14,9 +14,9 @@ static void check_reparam() {
   enum { kCount = sizeof log_vars / sizeof *log_vars };
   float mean[kCount] = {}, z[kCount], noise[kCount], kl[kCount], ones[kCount], to_mean[kCount], to_log_var[kCount];
   for (float& x : ones) x = 1.0f;
-  const gdl_noise key = {kCount, 1, 42, 0};
+  const gdl_noise key = {kCount, 1, 42, 0, nullptr};
   const gdl_randn_args randn = {key, GDL_FLOAT32, noise};
-  const gdl_reparam_forward_args forward = {key, GDL_FLOAT32, mean, log_vars, z, kl};
+  const gdl_reparam_forward_args forward = {key, GDL_FLOAT32, mean, log_vars, z, kl, GDL_KL_ROWS};
   const gdl_reparam_backward_args backward = {key, GDL_FLOAT32, ones, ones, 0, 1.0f, mean, log_vars, to_mean, to_log_var};
   gdl_cpu_randn(&randn, nullptr);
   gdl_cpu_reparam_forward(&forward, nullptr);
@@ -42,7 +42,7 @@ static void check_half(int dtype) {
     static uint16_t in[2][65536], out[65536];
     for (int i = 0; i < 65536; ++i) in[0][i] = (uint16_t)i, in[1][i] = 0;
     const float t = 0.0f;
-    const gdl_path shape = {2, 1, 1, 65536, GDL_LERP, 0};
+    const gdl_path shape = {2, 1, 1, 65536, GDL_LERP, 0, 0};
     const gdl_path_forward_args args = {shape, dtype, in, &t, out};
     gdl_cpu_path_forward(&args, nullptr);
     for (int i = 0; i < 65536; ++i) {
@@ -62,7 +62,7 @@ static void check_rounding(int dtype) {
     in[1][i] = (uint16_t)(0x0400 + 15 * i);
   }
   const float t = 0.375f;
-  const gdl_path shape = {2, 1, 1, kCount, GDL_LERP, 0};
+  const gdl_path shape = {2, 1, 1, kCount, GDL_LERP, 0, 0};
   for (int isa = GDL_SCALAR; isa <= GDL_AVX512; ++isa) {
     if (gdl_set_isa(isa) != GDL_OK) continue;
     const gdl_path_forward_args args = {shape, dtype, in, &t, isa == GDL_SCALAR ? expected : out};

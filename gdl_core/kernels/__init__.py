@@ -8,7 +8,7 @@ is right; csrc/ holds the native code; `info()` tells what is in use and why. Ma
 from gdl_core.kernels.info import info
 from gdl_core.kernels.keys import RNG_VERSION, make_key
 from gdl_core.kernels.path import latent_path, lerp, slerp
-from gdl_core.kernels.randn import randn
+from gdl_core.kernels.randn import randn, uniform
 from gdl_core.kernels.reference import LOG_VAR_MAX, LOG_VAR_MIN
 from gdl_core.kernels.reparam import reparameterize
 
@@ -23,4 +23,5 @@ __all__ = [
     "randn",
     "reparameterize",
     "slerp",
+    "uniform",
 ]

@@ -35,17 +35,26 @@ def make_key(seed: int, offset: int = 0) -> Tensor:
 
 
 def resolve_key(
-    key: Tensor | None, seed: int | None, offset: int, generator: torch.Generator | None, device: torch.device
+    key: Tensor | None,
+    seed: int | None,
+    offset: int,
+    generator: torch.Generator | None,
+    shape: torch.Size,
+    device: torch.device,
 ) -> Tensor:
-    """Return the key that the caller meant: the one given, one made from the seed, or one drawn at random."""
+    """Return the key of a tensor that the caller meant: the one given, one made from the seed, or one drawn at random."""
     if key is not None:
         if seed is not None or offset != 0 or generator is not None:
             raise ValueError("a key holds seed and offset already: give either key or seed, offset and generator")
         if not isinstance(key, Tensor) or key.dtype != torch.int64:
-            raise TypeError("key must be an int64 tensor of shape (2,): seed and offset; see make_key")
-        if key.dim() != 1 or key.shape[0] != 2:
-            raise ValueError(f"key must have shape (2,): seed and offset, got {tuple(key.shape)}")
-        return key
+            raise TypeError("key must be an int64 tensor of shape (2,) or (rows, 2): seed and offset; see make_key")
+        if key.dim() == 1 and key.shape[0] == 2:
+            return key
+        rows = rows_and_cols(shape)[0]
+        if key.dim() != 2 or key.shape[0] != rows or key.shape[1] != 2:
+            wanted = f"(2,), seed and offset, or ({rows}, 2), one such pair for each row"
+            raise ValueError(f"key must have shape {wanted}, got {tuple(key.shape)}")
+        return key if key.device == device else key.to(device)
     if seed is not None:
         if generator is not None:
             raise ValueError("give either seed or generator, not both")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from gdl_core.kernels import philox
 from gdl_core.kernels._load import LOADED, use_native
 
 # What becomes of the rows' KL divergences, as the ops number it; 0 is no KL.
-KL_REDUCTIONS = {None: 0, "none": 1, "sum": 2, "mean": 3}
+KL_REDUCTIONS = {None: 0, "none": 1, "sum": 2, "mean": 3, "columns": 4}
 
 # Empty tensors stand for absent arguments: optional ones have no stable form in torch's C interface.
 _EMPTY = torch.empty(0)
@@ -20,6 +21,12 @@ _EMPTY = torch.empty(0)
 def randn(like: Tensor, key: Tensor) -> Tensor:
     """Noise of the shape, dtype and device of `like`, whose values are not read."""
     out: Tensor = torch.ops.gdl.randn.default(like, key)
+    return out
+
+
+def uniform(like: Tensor, key: Tensor) -> Tensor:
+    """Numbers of [0, 1) of the shape, dtype and device of `like`, whose values are not read."""
+    out: Tensor = torch.ops.gdl.uniform.default(like, key)
     return out
 
 
@@ -82,7 +89,8 @@ def _fake_randn(like: Tensor, key: Tensor) -> Tensor:
 
 def _fake_reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor]:
     per_row = mean.shape[:1] if mean.dim() >= 2 else ()
-    shape = {0: (0,), 1: per_row}.get(kl, ())
+    per_column = (mean.shape[1:].numel() if mean.dim() >= 2 else mean.numel(),)
+    shape = {0: (0,), 1: per_row, 4: per_column}.get(kl, ())
     return _fake_randn(mean, key), mean.new_empty(shape, dtype=torch.float32)
 
 
@@ -102,21 +110,27 @@ def _fake_path_backward(
     return keyframes.new_empty(keyframes.shape), t.new_empty(t.shape)
 
 
-def _vmap_randn(info: Any, in_dims: tuple[int | None, int | None], like: Tensor, key: Tensor) -> tuple[Tensor, int]:
+def _register_vmap(name: str, draw: Callable[[Tensor, Tensor], Tensor]) -> None:
     """One call for each key: an unbatched key draws the same noise for every sample and never comes here."""
-    like_dim, key_dim = in_dims
-    likes = [like] * info.batch_size if like_dim is None else list(like.unbind(like_dim))
-    drawn = [randn(x, key if key_dim is None else key.select(key_dim, i)) for i, x in enumerate(likes)]
-    return torch.stack(drawn) if drawn else like.new_empty((0, *like.shape)), 0
+
+    def rule(info: Any, in_dims: tuple[int | None, int | None], like: Tensor, key: Tensor) -> tuple[Tensor, int]:
+        like_dim, key_dim = in_dims
+        likes = [like] * info.batch_size if like_dim is None else list(like.unbind(like_dim))
+        drawn = [draw(x, key if key_dim is None else key.select(key_dim, i)) for i, x in enumerate(likes)]
+        return torch.stack(drawn) if drawn else like.new_empty((0, *like.shape)), 0
+
+    torch.library.register_vmap(name, rule)
 
 
 def _register() -> None:
     torch.library.register_fake("gdl::randn", _fake_randn)
+    torch.library.register_fake("gdl::uniform", _fake_randn)
     torch.library.register_fake("gdl::reparam_forward", _fake_reparam_forward)
     torch.library.register_fake("gdl::reparam_backward", _fake_reparam_backward)
     torch.library.register_fake("gdl::path_forward", _fake_path_forward)
     torch.library.register_fake("gdl::path_backward", _fake_path_backward)
-    torch.library.register_vmap("gdl::randn", _vmap_randn)
+    _register_vmap("gdl::randn", randn)
+    _register_vmap("gdl::uniform", uniform)
 
 
 if LOADED.module is not None:

@@ -60,14 +60,14 @@ def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
     return y
 
 
-def philox_words(key: Tensor, counters: Tensor) -> list[Tensor]:
+def philox_words(seed: Tensor, counters: Tensor) -> list[Tensor]:
     """Return the four words of each Philox4x32-10 counter as int64 tensors of the counters' shape.
 
-    key: int64 of shape (2,), of which the first is used; counters: int64, read as unsigned 64-bit numbers.
+    seed: int64, of no dimension or such that it broadcasts; counters: int64. Both are read as unsigned 64-bit numbers.
     """
     zero = torch.zeros_like(counters)
     x = [counters & _MASK, (counters >> 32) & _MASK, zero, zero]
-    round_keys = [key[0] & _MASK, (key[0] >> 32) & _MASK]
+    round_keys = [seed & _MASK, (seed >> 32) & _MASK]
     for _ in range(10):
         products = [x[0] * _MULTIPLIERS[0], x[2] * _MULTIPLIERS[1]]  # modulo 2^64, as int64 tensors multiply
         high = [(p >> 32) & _MASK for p in products]
@@ -107,16 +107,35 @@ def _cos_sin(word: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where((quadrant == 1) | (quadrant == 2), -x, x), torch.where(quadrant >= 2, -y, y)
 
 
-def noise(shape: torch.Size, key: Tensor, device: torch.device) -> Tensor:
-    """Return the standard normal noise of a tensor of this shape: float32 on the device."""
+def _words(shape: torch.Size, key: Tensor, device: torch.device) -> list[Tensor]:
+    """Return the words of a tensor of this shape, each (rows, counters of a row); key as `randn` takes it."""
     rows, cols = rows_and_cols(shape)
     per_row = (cols + 3) // 4
     where = device if device.type in ("cpu", "cuda") else torch.device("cpu")  # float64 is needed on the way
     key = key.to(where)
-    words = philox_words(key, key[1] + torch.arange(rows * per_row, device=where))
+    if key.dim() == 2:
+        return philox_words(key[:, :1], key[:, 1:] + torch.arange(per_row, device=where))
+    return philox_words(key[0], key[1] + torch.arange(rows * per_row, device=where).reshape(rows, per_row))
+
+
+def _dense(numbers: list[Tensor], shape: torch.Size, device: torch.device) -> Tensor:
+    """Put the four numbers of each counter in their places."""
+    rows, cols = rows_and_cols(shape)
+    padded = torch.stack(numbers, dim=-1).reshape(rows, 4 * ((cols + 3) // 4))
+    return padded[:, :cols].reshape(shape).to(device)
+
+
+def noise(shape: torch.Size, key: Tensor, device: torch.device) -> Tensor:
+    """Return the standard normal noise of a tensor of this shape: float32 on the device."""
+    words = _words(shape, key, device)
     normals = []
     for pair in (words[:2], words[2:]):
         radius, (cosine, sine) = _radius(pair[0]), _cos_sin(pair[1])
         normals += [(radius * cosine).float(), (radius * sine).float()]
-    padded = torch.stack(normals, dim=-1).reshape(rows, 4 * per_row)
-    return padded[:, :cols].reshape(shape).to(device)
+    return _dense(normals, shape, device)
+
+
+def uniform(shape: torch.Size, key: Tensor, device: torch.device, bits: int) -> Tensor:
+    """Return the uniform noise of a tensor of this shape: float32 on the device, of so many bits."""
+    words = _words(shape, key, device)
+    return _dense([(w >> (32 - bits)).float() * 2.0**-bits for w in words], shape, device)

@@ -1,8 +1,8 @@
-"""Standard normal noise that is a function of its key alone."""
+"""Standard normal and uniform noise that is a function of its key alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,26 @@ from torch import Tensor
 from gdl_core.kernels import ops, reference
 from gdl_core.kernels._load import Impl, use_native
 from gdl_core.kernels.keys import resolve_key
+
+
+def _draw(
+    native: Callable[[Tensor, Tensor], Tensor],
+    plain: Callable[[torch.Size, Tensor, torch.device, torch.dtype], Tensor],
+    shape: Sequence[int],
+    key: Tensor | None,
+    seed: int | None,
+    offset: int,
+    device: torch.device | str | None,
+    dtype: torch.dtype,
+    impl: Impl,
+) -> Tensor:
+    if not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a floating type, got {dtype}")
+    like = torch.empty((), dtype=dtype, device=device).expand(tuple(shape))
+    key = resolve_key(key, seed, offset, None, like.shape, like.device)
+    if use_native(impl, like.device, dtype):
+        return native(like, key)
+    return plain(like.shape, key, like.device, dtype)
 
 
 def randn(
@@ -24,23 +44,44 @@ def randn(
 ) -> Tensor:
     """Draw standard normal numbers; the same key gives the same bits on every machine and number of threads.
 
-    Row i of a tensor of two or more dimensions is the row that offset + i * ceil(cols / 4) draws alone. Without key and
-    seed a key is drawn from torch's own generator. Shorter types are the float32 numbers rounded, float64 holds them
-    exactly. Philox4x32-10 (Salmon et al. 2011) and Box–Muller.
+    Row i of a tensor of two or more dimensions is the row that offset + i * ceil(cols / 4) draws alone. A key of shape
+    (rows, 2) is one key for each row, which is then the first row that its key draws. Without key and seed a key is
+    drawn from torch's own generator. Shorter types are the float32 numbers rounded, float64 holds them exactly.
+    Philox4x32-10 (Salmon et al. 2011) and Box–Muller.
 
     Raises:
         TypeError: dtype is no floating type, or key no int64 tensor.
-        ValueError: key together with seed or offset, or of another shape than (2,).
+        ValueError: key together with seed or offset, or of another shape than (2,) or (rows, 2).
 
     >>> randn((2, 3), seed=7).shape
     torch.Size([2, 3])
     >>> bool((randn((2, 3), seed=7)[1] == randn((1, 3), seed=7, offset=1)[0]).all())
     True
     """
-    if not dtype.is_floating_point:
-        raise TypeError(f"dtype must be a floating type, got {dtype}")
-    like = torch.empty((), dtype=dtype, device=device).expand(tuple(shape))
-    key = resolve_key(key, seed, offset, None, like.device)
-    if use_native(impl, like.device, dtype):
-        return ops.randn(like, key)
-    return reference.randn(like.shape, key, like.device, dtype)
+    return _draw(ops.randn, reference.randn, shape, key, seed, offset, device, dtype, impl)
+
+
+def uniform(
+    shape: Sequence[int],
+    *,
+    key: Tensor | None = None,
+    seed: int | None = None,
+    offset: int = 0,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+    impl: Impl = "auto",
+) -> Tensor:
+    """Draw numbers of [0, 1), evenly; keys, rows and bits are those of `randn`.
+
+    A number is the top bits of its word over a power of two: 24 bits for float32 and float64, 11 for float16 and 8 for
+    bfloat16, so that none is rounded up to 1. Philox4x32-10, Salmon et al. 2011.
+
+    Raises:
+        TypeError: dtype is no floating type, or key no int64 tensor.
+        ValueError: key together with seed or offset, or of another shape than (2,) or (rows, 2).
+
+    >>> u = uniform((1000,), seed=7)
+    >>> bool((u >= 0).all() and (u < 1).all())
+    True
+    """
+    return _draw(ops.uniform, reference.uniform, shape, key, seed, offset, device, dtype, impl)

@@ -68,10 +68,28 @@ def randn(shape: torch.Size, key: Tensor, device: torch.device, dtype: torch.dty
     return philox.noise(shape, key, device).to(dtype)
 
 
+# Bits of the significand: as many has a uniform number.
+_SIGNIFICAND = {torch.bfloat16: 8, torch.float16: 11}
+
+
+def uniform(shape: torch.Size, key: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """See gdl_core.kernels.uniform."""
+    return philox.uniform(shape, key, device, _SIGNIFICAND.get(dtype, 24)).to(dtype)
+
+
+def kl_columns(mean: Tensor, log_var: Tensor) -> Tensor:
+    """Sum the KL divergence over the first dimension: one number for each latent dimension."""
+    kl = kl_elements(mean, log_var)
+    return kl.flatten(1).sum(0) if kl.dim() >= 2 else kl.flatten()
+
+
 def reparameterize(mean: Tensor, log_var: Tensor, noise: Tensor, kl: str | None) -> tuple[Tensor, Tensor | None]:
-    """Return z and the KL divergence: None, of each row ("none"), their "sum" or "mean"; noise is float32 like mean."""
+    """Return z and the KL divergence: None, of each row ("none"), their "sum" or "mean", or the
+    sums of "columns"; noise is float32 like mean."""
     z = widen(mean) + torch.exp(0.5 * clamp_log_var(widen(log_var))) * noise
     if kl is None:
         return z.to(mean.dtype), None
+    if kl == "columns":
+        return z.to(mean.dtype), kl_columns(mean, log_var)
     rows = sum_rows(kl_elements(mean, log_var))
     return z.to(mean.dtype), rows if kl == "none" else rows.sum() if kl == "sum" else rows.mean()

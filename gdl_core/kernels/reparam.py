@@ -30,16 +30,25 @@ class _Reparameterize(torch.autograd.Function):
             return None, None, None, None
         mean, log_var, key = ctx.saved_tensors
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
-            if grad_kl is not None and ctx.kl == ops.KL_REDUCTIONS["mean"] and mean.dim() >= 2:
-                grad_kl = grad_kl / len(mean)
+            if grad_kl is not None:
+                grad_kl = _for_each_element(grad_kl, ctx.kl, mean)
             return *_differentiable_gradients(grad_z, grad_kl, mean, log_var, key), None, None
         return *ops.reparam_backward(grad_z, grad_kl, mean, log_var, key, ctx.kl), None, None
+
+
+def _for_each_element(grad_kl: Tensor, kl: int, mean: Tensor) -> Tensor:
+    """Give the gradient of a reduced KL divergence a shape that broadcasts over the elements of mean."""
+    if kl == ops.KL_REDUCTIONS["columns"]:
+        return grad_kl.reshape(mean.shape[1:] if mean.dim() >= 2 else mean.shape)
+    if kl == ops.KL_REDUCTIONS["mean"] and mean.dim() >= 2:
+        return grad_kl / len(mean)
+    return grad_kl.reshape(-1, *[1] * (mean.dim() - 1)) if grad_kl.dim() else grad_kl
 
 
 def _differentiable_gradients(
     grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The formula of the backward kernel in plain torch, which can be differentiated again; grad_kl fits the rows."""
+    """The formula of the backward kernel in plain torch, which can be differentiated again; grad_kl broadcasts."""
     m, clamped = reference.widen(mean), reference.clamp_log_var(reference.widen(log_var))
     to_mean, to_log_var = torch.zeros_like(m), torch.zeros_like(m)
     if grad_z is not None:
@@ -47,14 +56,13 @@ def _differentiable_gradients(
         to_mean = to_mean + g
         to_log_var = to_log_var + 0.5 * g * torch.exp(0.5 * clamped) * ops.noise_like(mean, key)
     if grad_kl is not None:
-        g = grad_kl.reshape(-1, *[1] * (m.dim() - 1)) if grad_kl.dim() else grad_kl
-        to_mean = to_mean + g * m
-        to_log_var = to_log_var + 0.5 * g * torch.expm1(clamped)
+        to_mean = to_mean + grad_kl * m
+        to_log_var = to_log_var + 0.5 * grad_kl * torch.expm1(clamped)
     return to_mean.to(mean.dtype), to_log_var.to(log_var.dtype)
 
 
 def _z_and_kl(
-    mean: Tensor, log_var: Tensor, key: Tensor, kl: Reduction | None, impl: Impl
+    mean: Tensor, log_var: Tensor, key: Tensor, kl: Reduction | Literal["columns"] | None, impl: Impl
 ) -> tuple[Tensor, Tensor | None]:
     native = use_native(impl, mean.device, mean.dtype)
     if not native or transforms_active():
@@ -67,11 +75,9 @@ def _z_and_kl(
     return ops.reparam_forward(mean, log_var, key, reduction)
 
 
-def _kl_with_free_bits(mean: Tensor, log_var: Tensor, free_bits: float) -> Tensor:
+def _with_free_bits(kl_columns: Tensor, rows: int, free_bits: float) -> Tensor:
     """Sum over latent dimensions of max(free_bits, batch mean of KL): Kingma et al. 2016, section 4."""
-    kl = reference.kl_elements(mean, log_var)
-    per_dimension = kl.flatten(1).mean(0) if kl.dim() >= 2 else kl
-    return per_dimension.clamp(min=free_bits).sum()
+    return (kl_columns / max(rows, 1)).clamp(min=free_bits).sum()
 
 
 def _check(mean: Tensor, log_var: Tensor, kl: Reduction | None, free_bits: float | None) -> None:
@@ -142,8 +148,8 @@ def reparameterize(
 
     Raises:
         TypeError: the tensors' dtypes differ or are not floating, or key is no int64 tensor.
-        ValueError: shapes or devices differ, kl is none of its words, free_bits without kl="mean", or key together with
-            seed, offset or generator.
+        ValueError: shapes or devices differ, kl is none of its words, free_bits without kl="mean", key together with
+            seed, offset or generator, or a key of another shape than (2,) or (rows, 2).
         RuntimeError: impl is "native" where there is no native code.
 
     >>> z, kl = reparameterize(torch.zeros(4, 2), torch.zeros(4, 2), seed=7, kl="mean")
@@ -151,11 +157,11 @@ def reparameterize(
     (torch.Size([4, 2]), 0.0)
     """
     _check(mean, log_var, kl, free_bits)
-    key = resolve_key(key, seed, offset, generator, mean.device)
-    z, divergence = _z_and_kl(mean, log_var, key, kl if free_bits is None else None, impl)
+    key = resolve_key(key, seed, offset, generator, mean.shape, mean.device)
+    z, divergence = _z_and_kl(mean, log_var, key, kl if free_bits is None else "columns", impl)
     if kl is None:
         return z
-    if free_bits is not None:
-        return z, _kl_with_free_bits(mean, log_var, free_bits)
     assert divergence is not None
+    if free_bits is not None:
+        return z, _with_free_bits(divergence, len(mean) if mean.dim() >= 2 else 1, free_bits)
     return z, divergence

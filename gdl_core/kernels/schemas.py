@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SCHEMAS = (
     "randn(Tensor like, Tensor key) -> Tensor",
+    "uniform(Tensor like, Tensor key) -> Tensor",
     "reparam_forward(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor)",
     "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, int kl)"
     " -> (Tensor, Tensor)",

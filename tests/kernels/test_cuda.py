@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gdl_core.kernels import info, latent_path, make_key, randn, reparameterize
+from gdl_core.kernels import info, latent_path, make_key, randn, reparameterize, uniform
 
 pytestmark = [
     pytest.mark.gpu,
@@ -56,16 +56,17 @@ def test_reparameterize_is_that_of_the_cpu(shape: tuple[int, ...], dtype: torch.
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("mode", ["lerp", "slerp"])
+@pytest.mark.parametrize("mode", ["lerp", "slerp", "catmull-rom"])
 @pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("cols", [1, 3, 64, 4097])
-def test_paths_are_those_of_the_cpu(cols: int, normalize: bool, mode: str, dtype: torch.dtype) -> None:
+def test_paths_are_those_of_the_cpu(cols: int, closed: bool, normalize: bool, mode: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     base, t = torch.randn(4, 5, cols).to(dtype), torch.tensor([0.3, -0.5, 2.9, 1.0, 3.5])
     both = []
     for device in ("cuda", "cpu"):
         points, time = base.to(device).requires_grad_(), t.to(device).requires_grad_()
-        out = latent_path(points, time, mode, normalize=normalize)  # type: ignore[arg-type]
+        out = latent_path(points, time, mode, normalize=normalize, closed=closed)  # type: ignore[arg-type]
         both.append([x.detach().cpu() for x in (out, *torch.autograd.grad(out.square().sum(), (points, time)))])
     for a, b in zip(*both, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-3 * cols)
@@ -91,3 +92,32 @@ def test_more_rows_than_a_grid_dimension() -> None:
     z, kl = reparameterize(mean, mean, seed=1, kl="none")
     assert torch.equal(z.cpu(), randn((70000, 8), seed=1))
     assert kl.abs().max() == 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_uniform_numbers_and_keys_of_rows_have_the_bits_of_the_cpu(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    rows = shape[0] if len(shape) >= 2 else 1
+    keys = (
+        torch.stack([make_key(7 - i, 2**32 - 3 + i) for i in range(min(rows, 999))])
+        if rows
+        else torch.zeros(0, 2).long()
+    )
+    for key in (make_key(3, 5), keys) if rows < 1000 else (make_key(3, 5),):
+        for draw in (randn, uniform):
+            assert torch.equal(
+                draw(shape, key=key, dtype=dtype, device="cuda").cpu(), draw(shape, key=key, dtype=dtype)
+            )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_free_bits_are_those_of_the_cpu(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    both = []
+    for device in ("cuda", "cpu"):
+        torch.manual_seed(0)
+        mean, log_var = (torch.randn(shape).to(dtype).to(device).requires_grad_() for _ in range(2))
+        _, kl = reparameterize(mean, log_var, seed=1, kl="mean", free_bits=0.6)
+        both.append([x.detach().cpu() for x in (kl, *torch.autograd.grad(kl, (mean, log_var)))])
+    for a, b in zip(*both, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-4)

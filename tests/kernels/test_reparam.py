@@ -258,6 +258,23 @@ def test_free_bits(impl: str) -> None:
     )
 
 
+@needs_native
+@pytest.mark.parametrize("shape", [(6,), (1, 5), (40, 3), (3, 2, 5), (130, 300), (5, 4097), (0, 4), (4, 0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_free_bits_are_those_of_the_reference(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    results = []
+    for impl in ("native", "reference"):
+        mean, log_var = (x.requires_grad_() for x in inputs(shape, dtype))
+        z, kl = reparameterize(mean, log_var, seed=1, kl="mean", free_bits=0.6, impl=impl)  # type: ignore[call-overload]
+        first = torch.autograd.grad(kl + z.square().sum(), (mean, log_var), create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in first), (mean, log_var))
+        results.append((kl, *first, *second))
+    tolerance = {torch.float32: 1e-4, torch.bfloat16: 4e-2, torch.float16: 5e-3}[dtype]
+    for native, wanted in zip(*results, strict=True):
+        scale = max(1.0, float(wanted.detach().abs().max())) if wanted.numel() else 1.0
+        torch.testing.assert_close(native, wanted, rtol=tolerance, atol=tolerance * scale)
+
+
 def test_noise_comes_from_the_generator() -> None:
     mean, log_var = inputs((4, 3))
     draws = [reparameterize(mean, log_var, generator=torch.Generator().manual_seed(s)) for s in (1, 1, 2)]

@@ -32,7 +32,11 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
     none, path, t = torch.empty(0), torch.randn(3, 2, 5).to(dtype), torch.rand(4)
     return [
         ("randn", (mean, KEY)),
+        ("randn", (mean, torch.stack([KEY] * 4))),
+        ("uniform", (mean, KEY)),
         ("reparam_forward", (mean, log_var, KEY, 1)),
+        ("reparam_forward", (mean, log_var, KEY, 4)),
+        ("reparam_backward", (mean, torch.ones(6), mean, log_var, KEY, True, 4)),
         ("reparam_forward", (mean, log_var, KEY, 3)),
         ("reparam_forward", (mean.t(), log_var.t(), KEY, 0)),
         ("reparam_backward", (mean, torch.ones(4), mean, log_var, KEY, True, 1)),
@@ -49,7 +53,7 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
 
 @needs_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("index", range(13))
+@pytest.mark.parametrize("index", range(17))
 def test_opcheck(index: int, dtype: torch.dtype) -> None:
     name, arguments = op_calls(dtype)[index]
     opcheck(getattr(torch.ops.gdl, name).default, arguments)
@@ -66,7 +70,7 @@ def test_ops_refuse_what_does_not_fit() -> None:
         lambda: ops.reparam_forward(mean, log_var, KEY.int(), 1),
         lambda: ops.reparam_backward(mean, mean, mean, log_var, KEY, False, 0),
         lambda: ops.reparam_backward(mean, torch.ones(3), mean, log_var, KEY, True, 1),
-        lambda: ops.reparam_forward(mean, log_var, KEY, 4),
+        lambda: ops.reparam_forward(mean, log_var, KEY, 5),
         lambda: ops.path_forward(mean, torch.ones(3), 0, False, False),
         lambda: ops.path_forward(torch.zeros(1, 2, 3), torch.ones(3), 0, False, False),
         lambda: ops.path_forward(torch.zeros(2, 2, 3), torch.ones(3).double(), 0, False, False),

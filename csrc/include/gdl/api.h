@@ -24,9 +24,11 @@ enum gdl_path_mode { GDL_LERP = 0, GDL_SLERP = 1, GDL_CATMULL_ROM = 2 };
 typedef void (*gdl_body)(int64_t begin, int64_t end, void* context);
 typedef void (*gdl_parallel_for)(int64_t begin, int64_t end, int64_t grain, gdl_body body, void* context);
 
+/* With `row_keys`, (rows) pairs of (seed, offset), every row is drawn as the first row under a key of its own. */
 typedef struct gdl_noise {
   int64_t rows, cols;
   uint64_t seed, offset;
+  const int64_t* row_keys; /* or NULL */
 } gdl_noise;
 
 typedef struct gdl_randn_args {
@@ -35,13 +37,20 @@ typedef struct gdl_randn_args {
   void* out; /* (rows, cols) */
 } gdl_randn_args;
 
-/* z = mean + exp(log_var / 2) * noise and KL(N(mean, exp(log_var)) || N(0, 1)) of each row, log_var clamped. */
+/* Numbers of [0, 1): the top 24 bits of a word over 2^24; 8 for bfloat16 and 11 for float16. */
+typedef gdl_randn_args gdl_uniform_args;
+
+/* What the KL divergences of the elements are summed to. */
+enum gdl_kl_layout { GDL_KL_ROWS = 0, GDL_KL_SHARED = 1, GDL_KL_COLUMNS = 2 };
+
+/* z = mean + exp(log_var / 2) * noise and KL(N(mean, exp(log_var)) || N(0, 1)) of rows or columns, log_var clamped. */
 typedef struct gdl_reparam_forward_args {
   gdl_noise noise;
   int32_t dtype;
   const void *mean, *log_var; /* (rows, cols) */
   void* z;                    /* (rows, cols) */
-  float* kl;                  /* (rows), or NULL */
+  float* kl;                  /* (rows), or (cols) if kl_layout is GDL_KL_COLUMNS, or NULL */
+  int32_t kl_layout;
 } gdl_reparam_forward_args;
 
 /* The noise is drawn again rather than stored. The gradient of log_var is taken at its clamped value. */
@@ -49,8 +58,8 @@ typedef struct gdl_reparam_backward_args {
   gdl_noise noise;
   int32_t dtype;
   const void* grad_z;         /* (rows, cols), or NULL: zero */
-  const float* grad_kl;       /* (rows), or one number if kl_shared, or NULL: zero */
-  int32_t kl_shared;
+  const float* grad_kl;       /* (rows), (1) or (cols) by kl_layout, or NULL: zero */
+  int32_t kl_layout;
   float kl_scale; /* every grad_kl is multiplied by it: 1 / rows for a mean */
   const void *mean, *log_var; /* (rows, cols); mean may be NULL without grad_kl */
   void* grad_mean;            /* (rows, cols); NULL without grad_kl, where it equals grad_z */
@@ -86,7 +95,7 @@ typedef struct gdl_path_backward_args {
  *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
  *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are cudaError_t
  *   gdl_cuda_NAME_scratch  the bytes of device memory that gdl_cuda_NAME wants as `scratch` */
-#define GDL_OPERATIONS(X) X(randn) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward)
+#define GDL_OPERATIONS(X) X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward)
 
 typedef struct gdl_cuda_call {
   const int64_t* device_key; /* int64[2] (seed, offset) on the device, which overrides args->noise, or NULL */

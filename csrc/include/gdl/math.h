@@ -35,6 +35,13 @@ template <class S> struct Math {
     return S::fma(e, S::set(0.693359375f), S::add(m, y));
   }
 
+  // The number of [0, 1) that the top kBits <= 24 bits of a word make; exact.
+  template <int kBits> static GDL_INLINE F unit(U word) {
+    const U flipped = S::xor_u(word, S::set_u(0x80000000u));  // conversions are signed
+    const F x = S::from_signed(S::template shift_right_signed<32 - kBits>(flipped));
+    return S::fma(x, S::set(1.0f / (float)(1u << kBits)), S::set(0.5f));
+  }
+
   // The radius of Box and Muller: sqrt(-2 ln u) with u = (word + 1/2) / 2^32.
   static GDL_INLINE F radius(U word) {
     const F u = S::fma(S::from_unsigned(word), S::set(0x1p-32f), S::set(0x1p-33f));
@@ -73,6 +80,14 @@ template <class S> struct Math {
       out[pair] = S::mul(r, c);
       out[pair + 1] = S::mul(r, s);
     }
+  }
+
+  // Four uniform numbers of [0, 1) from each counter, of kBits bits.
+  template <int kBits>
+  static GDL_INLINE void units(U counter_low, U counter_high, const uint32_t* keys, F (&out)[4]) {
+    U x[4] = {counter_low, counter_high, S::set_u(0), S::set_u(0)};
+    S::template philox<Philox<S> >(x, keys);
+    for (int i = 0; i < 4; ++i) out[i] = unit<kBits>(x[i]);
   }
 
   // exp(x) and exp(x) - 1 for |x| < 88, each with a relative error near 1e-7 (NaN gives NaN). Cephes expf.

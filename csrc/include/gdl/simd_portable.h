@@ -118,6 +118,14 @@ template <> struct Math<Portable> {
       for (int j = 0; j < 4; ++j) out[j].lane[i] = four[j];
     }
   }
+  template <int kBits>
+  static GDL_INLINE void units(const U& counter_low, const U& counter_high, const uint32_t* keys, F (&out)[4]) {
+    for (int i = 0; i < 16; ++i) {
+      float four[4];
+      Math<Scalar>::units<kBits>(counter_low.lane[i], counter_high.lane[i], keys, four);
+      for (int j = 0; j < 4; ++j) out[j].lane[i] = four[j];
+    }
+  }
   static GDL_INLINE void variance_terms(const F& log_var, F& clamped, F& std, F& variance_minus_one) {
     for (int i = 0; i < 16; ++i) {
       Math<Scalar>::variance_terms(log_var.lane[i], clamped.lane[i], std.lane[i], variance_minus_one.lane[i]);
