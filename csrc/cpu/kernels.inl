@@ -11,6 +11,7 @@
 #include "storage.inl"
 #include "tile.inl"
 
+#include "arithmetic.inl"
 #include "path.inl"
 #include "path_backward.inl"
 #include "randn.inl"

@@ -49,16 +49,19 @@ inline bool valid(const gdl_path& p) {
   return p.count >= 2 && p.steps >= 0 && p.rows >= 0 && p.cols >= 0 && p.mode >= GDL_LERP && p.mode <= GDL_CATMULL_ROM;
 }
 
+template <class T> const T* row_of(const gdl_path& p, const void* keyframes, int64_t segment, int point, int64_t row) {
+  return static_cast<const T*>(keyframes) + keyframe_of(p, segment, point) * p.stride + row * p.cols;
+}
+
 // The arc of segment s in row r is arcs[s * rows + r]; only spherical lines have arcs.
 inline int64_t arc_count(const gdl_path& p) { return p.mode == GDL_SLERP ? segments_of(p) * p.rows : 0; }
 
 template <class Storage>
-void find_arcs(const gdl_path& p, const typename Storage::T* keyframes, Arc* arcs, gdl_parallel_for parallel_for) {
+void find_arcs(const gdl_path& p, const void* keyframes, Arc* arcs, gdl_parallel_for parallel_for) {
+  typedef typename Storage::T T;
   auto task = [&](int64_t i) {
     const int64_t segment = i / p.rows, row = i - segment * p.rows;
-    const typename Storage::T* a = keyframes + i * p.cols;
-    const typename Storage::T* b = keyframes + (keyframe_of(p, segment, 1) * p.rows + row) * p.cols;
-    const Products dot = products<Storage>(a, b, p.cols);
+    const Products dot = products<Storage>(row_of<T>(p, keyframes, segment, 0, row), row_of<T>(p, keyframes, segment, 1, row), p.cols);
     arcs[i] = make_arc((double)dot.aa, (double)dot.bb, (double)dot.ab, p.normalize != 0);
   };
   parallel_tasks(parallel_for, arc_count(p), grain_for(p.cols), task);
@@ -66,10 +69,6 @@ void find_arcs(const gdl_path& p, const typename Storage::T* keyframes, Arc* arc
 
 inline Arc arc_of(const gdl_path& p, const Arc* arcs, int64_t segment, int64_t row) {
   return p.mode == GDL_SLERP ? arcs[segment * p.rows + row] : flat_arc();
-}
-
-template <class T> const T* row_of(const gdl_path& p, const void* keyframes, int64_t segment, int point, int64_t row) {
-  return static_cast<const T*>(keyframes) + (keyframe_of(p, segment, point) * p.rows + row) * p.cols;
 }
 
 template <class Storage, int kPoints> struct PathForwardTask {
@@ -161,11 +160,12 @@ template <class Storage> struct PathForward {
     parallel_tasks(parallel_for, ceil_div(p.steps, Task::kGroup) * p.rows, grain_for(Task::kGroup * p.cols), task);
   }
 
-  static int run(const gdl_path_forward_args& args, gdl_parallel_for parallel_for) {
+  static int run(gdl_path_forward_args args, gdl_parallel_for parallel_for) {
     if (!valid(args.path)) return GDL_BAD_ARGUMENT;
+    args.path = with_stride(args.path);
     const Scratch<Arc> arcs(arc_count(args.path));
     if (!arcs.data) return GDL_OUT_OF_MEMORY;
-    find_arcs<Storage>(args.path, static_cast<const typename Storage::T*>(args.keyframes), arcs.data, parallel_for);
+    find_arcs<Storage>(args.path, args.keyframes, arcs.data, parallel_for);
     if (points_of(args.path.mode) == 4) {
       run_tasks<4>(args, arcs.data, parallel_for);
     } else {

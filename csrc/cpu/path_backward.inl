@@ -158,14 +158,15 @@ template <class Storage> struct PathBackward {
     parallel_tasks(parallel_for, p.count * p.rows, grain_for(p.cols * at_least_one(p.steps / p.count)), gather);
   }
 
-  static int run(const gdl_path_backward_args& args, gdl_parallel_for parallel_for) {
+  static int run(gdl_path_backward_args args, gdl_parallel_for parallel_for) {
+    if (!valid(args.path)) return GDL_BAD_ARGUMENT;
+    args.path = with_stride(args.path);
     const gdl_path& p = args.path;
-    if (!valid(p)) return GDL_BAD_ARGUMENT;
     const Scratch<Arc> arcs(arc_count(p));
     const Scratch<StepGradient> steps(p.steps * p.rows);
     const StepsOfSegments on(p, args.t);
     if (!arcs.data || !steps.data || !on.ok()) return GDL_OUT_OF_MEMORY;
-    find_arcs<Storage>(p, static_cast<const typename Storage::T*>(args.keyframes), arcs.data, parallel_for);
+    find_arcs<Storage>(p, args.keyframes, arcs.data, parallel_for);
     if (points_of(p.mode) == 4) {
       run_tasks<4>({args, arcs.data, steps.data, on}, parallel_for);
     } else {

@@ -11,9 +11,9 @@ __device__ inline Arc arc_of(const gdl_path& p, const Arc* arcs, int64_t segment
   return p.mode == GDL_SLERP ? arcs[segment * p.rows + row] : flat_arc();
 }
 
-// The row of keyframe number `point` of a segment, counted over all keyframes.
+// Where a row of keyframe number `point` of a segment begins.
 __device__ inline int64_t row_of(const gdl_path& p, int64_t segment, int point, int64_t row) {
-  return keyframe_of(p, segment, point) * p.rows + row;
+  return keyframe_of(p, segment, point) * p.stride + row * p.cols;
 }
 
 // The arc of segment s in row r is arcs[s * rows + r]; a warp finds it.
@@ -22,7 +22,8 @@ __global__ void __launch_bounds__(kThreads) arcs_kernel(gdl_path p, const typena
   const int64_t count = segments_of(p) * p.rows, groups = thread_count() / kWarp;
   for (int64_t i = thread_index() / kWarp; i < count; i += groups) {
     const int64_t segment = i / p.rows;
-    const typename Storage::T *a = keyframes + i * p.cols, *b = keyframes + row_of(p, segment, 1, i - segment * p.rows) * p.cols;
+    const int64_t row = i - segment * p.rows;
+    const typename Storage::T *a = keyframes + row_of(p, segment, 0, row), *b = keyframes + row_of(p, segment, 1, row);
     float aa = 0.0f, bb = 0.0f, ab = 0.0f;
     for (int64_t j = threadIdx.x % kWarp; j < p.cols; j += kWarp) {
       const float x = Storage::load(a + j), y = Storage::load(b + j);
@@ -44,10 +45,10 @@ int find_arcs(const gdl_path& p, const typename Storage::T* keyframes, Arc* arcs
   return launched();
 }
 
-// What a point of one step and row is made of: weights, and the rows of its keyframes counted over all of them.
+// What a point of one step and row is made of: weights, and where the rows of its keyframes begin.
 struct Weights {
   float weights[kMaxPoints];
-  int64_t rows[kMaxPoints];
+  int64_t starts[kMaxPoints];
 };
 
 __device__ inline void find_weights(const gdl_path& p, const Segment& at, int64_t row, const Arc* arcs, Weights& w) {
@@ -60,7 +61,7 @@ __device__ inline void find_weights(const gdl_path& p, const Segment& at, int64_
     w.weights[0] = (float)k.a;
     w.weights[1] = (float)k.b;
   }
-  for (int j = 0; j < points_of(p.mode); ++j) w.rows[j] = row_of(p, at.index, j, row);
+  for (int j = 0; j < points_of(p.mode); ++j) w.starts[j] = row_of(p, at.index, j, row);
 }
 
 __global__ void __launch_bounds__(kThreads) weights_kernel(gdl_path p, const float* t, const Arc* arcs, Weights* weights) {
@@ -78,12 +79,12 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t at = quads.element<kAligned>(quad, size), row = quads.row(quad), col = at - row * p.cols;
     const Weights& w = weights[row];
     float sum[4], next[4];
-    load_quad<Storage, kAligned>(keyframes + w.rows[0] * p.cols + col, size, sum);
+    load_quad<Storage, kAligned>(keyframes + w.starts[0] + col, size, sum);
 #pragma unroll
     for (int j = 0; j < 4; ++j) sum[j] = Scalar::mul(w.weights[0], sum[j]);
 #pragma unroll
     for (int point = 1; point < kPoints; ++point) {
-      load_quad<Storage, kAligned>(keyframes + w.rows[point] * p.cols + col, size, next);
+      load_quad<Storage, kAligned>(keyframes + w.starts[point] + col, size, next);
 #pragma unroll
       for (int j = 0; j < 4; ++j) sum[j] = Scalar::fma(w.weights[point], next[j], sum[j]);
     }
@@ -106,7 +107,7 @@ template <class Storage> struct PathForward {
     const T* keyframes = static_cast<const T*>(args.keyframes);
     T* out = static_cast<T*>(args.out);
     const unsigned blocks = blocks_for(quads.count, kThreads);
-    if (quads.whole() && aligned<Storage>(keyframes) && aligned<Storage>(out)) {
+    if (quads.whole() && p.stride % 4 == 0 && aligned<Storage>(keyframes) && aligned<Storage>(out)) {
       blend_kernel<Storage, kPoints, true><<<blocks, kThreads, 0, stream>>>(p, quads, keyframes, weights, out);
     } else {
       blend_kernel<Storage, kPoints, false><<<blocks, kThreads, 0, stream>>>(p, quads, keyframes, weights, out);
@@ -114,10 +115,11 @@ template <class Storage> struct PathForward {
     return launched();
   }
 
-  static int run(const gdl_path_forward_args& args, const gdl_cuda_call& call) {
+  static int run(gdl_path_forward_args args, const gdl_cuda_call& call) {
+    if (!valid(args.path)) return GDL_BAD_ARGUMENT;
+    args.path = with_stride(args.path);
     const cudaStream_t stream = stream_of(call);
     const gdl_path& p = args.path;
-    if (!valid(p)) return GDL_BAD_ARGUMENT;
     if (p.steps * p.rows * p.cols == 0) return GDL_OK;
     Arc* arcs = static_cast<Arc*>(call.scratch);
     Weights* weights = reinterpret_cast<Weights*>(arcs + arc_count(p));
@@ -168,7 +170,7 @@ __global__ void __launch_bounds__(kThreads)
     float along[kMaxPoints] = {};
 #pragma unroll
     for (int point = 0; point < kPoints; ++point) {
-      const typename Storage::T* x = keyframes + row_of(p, at.index, point, row) * p.cols;
+      const typename Storage::T* x = keyframes + row_of(p, at.index, point, row);
       for (int64_t j = threadIdx.x % kWarp; j < p.cols; j += kWarp) {
         along[point] = Scalar::fma(Storage::load(g + j), Storage::load(x + j), along[point]);
       }
@@ -219,7 +221,7 @@ __global__ void __launch_bounds__(kThreads)
       }
       if (p.mode != GDL_SLERP) continue;
       const ArcGradient g = gradients[segment * p.rows + row];
-      const float other = Storage::load(keyframes + row_of(p, segment, 1 - point, row) * p.cols + col);
+      const float other = Storage::load(keyframes + row_of(p, segment, 1 - point, row) + col);
       sum = Scalar::fma((float)(point == 0 ? g.aa : g.bb), Storage::load(keyframes + e), sum);
       sum = Scalar::fma((float)g.ab, other, sum);
     }
@@ -252,8 +254,9 @@ template <class Storage> struct PathBackward {
     return launched();
   }
 
-  static int run(const gdl_path_backward_args& args, const gdl_cuda_call& call) {
+  static int run(gdl_path_backward_args args, const gdl_cuda_call& call) {
     if (!valid(args.path)) return GDL_BAD_ARGUMENT;
+    args.path = with_stride(args.path);
     return points_of(args.path.mode) == 4 ? run_points<4>(args, call) : run_points<2>(args, call);
   }
 };

@@ -88,7 +88,7 @@ static Bytes run_all(const gdl_noise& noise, int dtype, gdl_parallel_for paralle
   if (n > 0 && n < 20000) {
     const Bytes grad_out = make_storage(5 * n, dtype, 1.0f, 5);
     for (int line = 0; line < 6; ++line) {
-      const gdl_path shape = {3, 5, noise.rows, noise.cols, line % 3, 1, line / 3};
+      const gdl_path shape = {3, 5, noise.rows, noise.cols, line % 3, 1, line / 3, 0, 0};
       const gdl_path_forward_args forward = {shape, dtype, keyframes.data(), t.data(), path.data()};
       CHECK(gdl_cpu_path_forward(&forward, parallel_for) == GDL_OK, "path");
       append(path.data(), 5 * bytes);

@@ -42,7 +42,7 @@ static void check_half(int dtype) {
     static uint16_t in[2][65536], out[65536];
     for (int i = 0; i < 65536; ++i) in[0][i] = (uint16_t)i, in[1][i] = 0;
     const float t = 0.0f;
-    const gdl_path shape = {2, 1, 1, 65536, GDL_LERP, 0, 0};
+    const gdl_path shape = {2, 1, 1, 65536, GDL_LERP, 0, 0, 0, 0};
     const gdl_path_forward_args args = {shape, dtype, in, &t, out};
     gdl_cpu_path_forward(&args, nullptr);
     for (int i = 0; i < 65536; ++i) {
@@ -62,7 +62,7 @@ static void check_rounding(int dtype) {
     in[1][i] = (uint16_t)(0x0400 + 15 * i);
   }
   const float t = 0.375f;
-  const gdl_path shape = {2, 1, 1, kCount, GDL_LERP, 0, 0};
+  const gdl_path shape = {2, 1, 1, kCount, GDL_LERP, 0, 0, 0, 0};
   for (int isa = GDL_SCALAR; isa <= GDL_AVX512; ++isa) {
     if (gdl_set_isa(isa) != GDL_OK) continue;
     const gdl_path_forward_args args = {shape, dtype, in, &t, isa == GDL_SCALAR ? expected : out};

@@ -5,6 +5,7 @@ the reference), and is differentiable. Begin with `reparam.py`; `reference.py` i
 is right; csrc/ holds the native code; `info()` tells what is in use and why. May import torch and gdl_core.errors.
 """
 
+from gdl_core.kernels.arithmetic import latent_arithmetic
 from gdl_core.kernels.info import info
 from gdl_core.kernels.keys import RNG_VERSION, make_key
 from gdl_core.kernels.path import latent_path, lerp, slerp
@@ -17,6 +18,7 @@ __all__ = [
     "LOG_VAR_MIN",
     "RNG_VERSION",
     "info",
+    "latent_arithmetic",
     "latent_path",
     "lerp",
     "make_key",

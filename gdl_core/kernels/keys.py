@@ -42,7 +42,7 @@ def resolve_key(
     shape: torch.Size,
     device: torch.device,
 ) -> Tensor:
-    """Return the key of a tensor that the caller meant: the one given, one made from the seed, or one drawn at random."""
+    """Return the key that the caller meant: the one given, one made from the seed, or one drawn at random."""
     if key is not None:
         if seed is not None or offset != 0 or generator is not None:
             raise ValueError("a key holds seed and offset already: give either key or seed, offset and generator")

@@ -70,9 +70,21 @@ def path_forward(keyframes: Tensor, t: Tensor, line: Line) -> Tensor:
     return out
 
 
+def between(a: Tensor, b: Tensor, t: Tensor, line: Line) -> Tensor:
+    """Points (steps, rows, cols) of the open line from a to b (rows, cols) at times t (steps) float32."""
+    out: Tensor = torch.ops.gdl.between.default(a, b, t, line.mode, line.normalize)
+    return out
+
+
 def path_backward(grad_out: Tensor, keyframes: Tensor, t: Tensor, line: Line) -> tuple[Tensor, Tensor]:
     """Return the gradients of keyframes and t."""
     out: tuple[Tensor, Tensor] = torch.ops.gdl.path_backward.default(grad_out, keyframes, t, *line)
+    return out
+
+
+def arithmetic(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
+    """Return z (rows, cols) + alpha (steps, count) float32 @ directions (count, cols), (steps, rows, cols)."""
+    out: Tensor = torch.ops.gdl.arithmetic.default(z, directions, alpha)
     return out
 
 
@@ -104,10 +116,18 @@ def _fake_path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool,
     return keyframes.new_empty((t.shape[0], *keyframes.shape[1:]))
 
 
+def _fake_between(a: Tensor, b: Tensor, t: Tensor, mode: int, normalize: bool) -> Tensor:
+    return a.new_empty((t.shape[0], *a.shape))
+
+
 def _fake_path_backward(
     grad_out: Tensor, keyframes: Tensor, t: Tensor, mode: int, normalize: bool, closed: bool
 ) -> tuple[Tensor, Tensor]:
     return keyframes.new_empty(keyframes.shape), t.new_empty(t.shape)
+
+
+def _fake_arithmetic(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
+    return z.new_empty((alpha.shape[0], *z.shape))
 
 
 def _register_vmap(name: str, draw: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -128,7 +148,9 @@ def _register() -> None:
     torch.library.register_fake("gdl::reparam_forward", _fake_reparam_forward)
     torch.library.register_fake("gdl::reparam_backward", _fake_reparam_backward)
     torch.library.register_fake("gdl::path_forward", _fake_path_forward)
+    torch.library.register_fake("gdl::between", _fake_between)
     torch.library.register_fake("gdl::path_backward", _fake_path_backward)
+    torch.library.register_fake("gdl::arithmetic", _fake_arithmetic)
     _register_vmap("gdl::randn", randn)
     _register_vmap("gdl::uniform", uniform)
 

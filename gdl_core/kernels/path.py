@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import Impl, transforms_active, use_native
+from gdl_core.kernels._load import Impl, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.ops import Line
 from gdl_core.kernels.reference_path import path as reference_path
@@ -47,19 +47,22 @@ def _differentiable_gradients(grad_out: Tensor, keyframes: Tensor, t: Tensor, ct
 
 def _path(keyframes: Tensor, t: Tensor, line: Line, impl: Impl) -> Tensor:
     """keyframes (count, *latents), t (steps): (steps, *latents)."""
+    flat = keyframes.dim() != 3
     latents = keyframes.shape[1:]
-    flat = len(latents) != 2
-    points = keyframes.reshape(len(keyframes), *rows_and_cols(latents)) if flat else keyframes
-    time = torch.float64 if keyframes.dtype == torch.float64 else torch.float32
-    if t.dtype != time or t.device != keyframes.device:
-        t = t.to(keyframes.device, time)
-    if not use_native(impl, keyframes.device, keyframes.dtype) or transforms_active():
+    points = keyframes.reshape(keyframes.shape[0], *rows_and_cols(latents)) if flat else keyframes
+    t = _times(t, keyframes)
+    if not native_for(impl, keyframes) or transforms_active():
         out = reference_path(points, t, _NAMES[line.mode], line.normalize, line.closed)
     elif torch.is_grad_enabled() and (points.requires_grad or t.requires_grad):
         out = _Path.apply(points, t, line)  # type: ignore[no-untyped-call]
     else:
         out = ops.path_forward(points, t, line)
-    return out.reshape(len(t), *latents) if flat else out
+    return out.reshape(t.shape[0], *latents) if flat else out
+
+
+def _times(t: Tensor, points: Tensor) -> Tensor:
+    dtype = torch.float64 if points.dtype == torch.float64 else torch.float32
+    return t if t.dtype == dtype and t.device == points.device else t.to(points.device, dtype)
 
 
 def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) -> Tensor:
@@ -70,9 +73,16 @@ def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) ->
     time = t if isinstance(t, Tensor) else torch.tensor(t)
     if time.dim() > 1:
         raise ValueError(f"t must be a number or have one dimension, got shape {tuple(time.shape)}")
-    if time.dim() == 1:
+    if time.dim() == 0:
+        return _between(a, b, time.reshape(1), line, impl)[0]
+    tracked = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or time.requires_grad)
+    if tracked or not native_for(impl, a) or transforms_active():
         return _path(torch.stack((a, b)), time, line, impl)
-    return _path(torch.stack((a, b)), time.reshape(1), line, impl)[0]
+    time = _times(time, a)
+    if a.dim() == 2:
+        return ops.between(a, b, time, line)
+    rows_cols = rows_and_cols(a.shape)
+    return ops.between(a.reshape(rows_cols), b.reshape(rows_cols), time, line).reshape(time.shape[0], *a.shape)
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | float, *, impl: Impl = "auto") -> Tensor:
@@ -135,7 +145,7 @@ def latent_path(
     """
     if not keyframes.dtype.is_floating_point:
         raise TypeError(f"keyframes must have a floating dtype, got {keyframes.dtype}")
-    if keyframes.dim() < 2 or len(keyframes) < 2:
+    if keyframes.dim() < 2 or keyframes.shape[0] < 2:
         raise ValueError(f"keyframes must be two or more latents: (count, batch, latent), got {tuple(keyframes.shape)}")
     if t.dim() != 1:
         raise ValueError(f"t must have one dimension, got shape {tuple(t.shape)}")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops, philox, reference
-from gdl_core.kernels._load import Impl, transforms_active, use_native
+from gdl_core.kernels._load import Impl, native_for, transforms_active
 from gdl_core.kernels.keys import resolve_key
 
 Reduction = Literal["none", "sum", "mean"]
@@ -64,7 +64,7 @@ def _differentiable_gradients(
 def _z_and_kl(
     mean: Tensor, log_var: Tensor, key: Tensor, kl: Reduction | Literal["columns"] | None, impl: Impl
 ) -> tuple[Tensor, Tensor | None]:
-    native = use_native(impl, mean.device, mean.dtype)
+    native = native_for(impl, mean)
     if not native or transforms_active():
         noise = ops.noise_like(mean, key) if native else philox.noise(mean.shape, key, mean.device)
         return reference.reparameterize(mean, log_var, noise, kl)

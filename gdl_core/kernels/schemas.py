@@ -9,6 +9,8 @@ SCHEMAS = (
     "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, int kl)"
     " -> (Tensor, Tensor)",
     "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize, bool closed) -> Tensor",
+    "between(Tensor a, Tensor b, Tensor t, int mode, bool normalize) -> Tensor",
     "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize, bool closed)"
     " -> (Tensor, Tensor)",
+    "arithmetic(Tensor z, Tensor directions, Tensor alpha) -> Tensor",
 )

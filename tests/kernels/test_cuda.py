@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from gdl_core.kernels import info, latent_path, make_key, randn, reparameterize, uniform
+from gdl_core.kernels import (
+    info,
+    latent_arithmetic,
+    latent_path,
+    lerp,
+    make_key,
+    randn,
+    reparameterize,
+    uniform,
+)
 
 pytestmark = [
     pytest.mark.gpu,
@@ -121,3 +130,14 @@ def test_free_bits_are_those_of_the_cpu(shape: tuple[int, ...], dtype: torch.dty
         both.append([x.detach().cpu() for x in (kl, *torch.autograd.grad(kl, (mean, log_var)))])
     for a, b in zip(*both, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cols", [1, 3, 64, 4097])
+def test_arithmetic_and_lines_between_two_have_the_bits_of_the_cpu(cols: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    z, directions, alpha = torch.randn(5, cols).to(dtype), torch.randn(5, cols).to(dtype), torch.randn(7, 5)
+    moved = latent_arithmetic(z.cuda(), directions.cuda(), alpha.cuda())
+    assert torch.equal(moved.cpu(), latent_arithmetic(z, directions, alpha))
+    t = torch.linspace(-0.5, 1.5, 9)
+    assert torch.equal(lerp(z.cuda(), directions.cuda(), t.cuda()).cpu(), lerp(z, directions, t))

@@ -95,6 +95,23 @@ def test_lerp_and_slerp_between_two(impl: str) -> None:
     assert lerp(a[0], b[0], t, impl=impl).shape == (4, 2)
 
 
+@needs_native
+@pytest.mark.parametrize("mode", [lerp, slerp])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_two_ends_may_lie_anywhere(dtype: torch.dtype, mode: Any) -> None:
+    t = torch.linspace(-0.5, 1.5, 9)
+    first, second = keyframes(2, 3, 65, dtype=dtype)
+    for a, b in (
+        (first, second),
+        (second, first),
+        (first, first),
+        (first[:, 1:], second[:, :-1]),
+        (first[0], second[1]),
+    ):
+        line = latent_path(torch.stack((a, b)).reshape(2, -1, a.shape[-1]), t, mode.__name__, impl="native")
+        assert torch.equal(mode(a, b, t, impl="native"), line.reshape(9, *a.shape))
+
+
 @pytest.mark.parametrize("impl", IMPLS)
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("which", ["parallel", "opposite", "zero", "same"])

@@ -46,6 +46,7 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
         ("path_forward", (path, t, 0, False, False)),
         ("path_forward", (path, t, 1, True, True)),
         ("path_forward", (path, t, 2, False, False)),
+        ("between", (mean, log_var, t, 1, False)),
         ("path_backward", (torch.randn(4, 2, 5).to(dtype), path, t, 1, False, False)),
         ("path_backward", (torch.randn(4, 2, 5).to(dtype), path, t, 2, False, True)),
     ]
@@ -53,7 +54,7 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
 
 @needs_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("index", range(17))
+@pytest.mark.parametrize("index", range(18))
 def test_opcheck(index: int, dtype: torch.dtype) -> None:
     name, arguments = op_calls(dtype)[index]
     opcheck(getattr(torch.ops.gdl, name).default, arguments)

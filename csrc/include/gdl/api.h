@@ -71,6 +71,8 @@ typedef struct gdl_reparam_backward_args {
 typedef struct gdl_path {
   int64_t count, steps, rows, cols;
   int32_t mode, normalize, closed;
+  int32_t apart;  /* 0: keyframes follow one another; 1: they lie `stride` numbers apart, so that two may lie anywhere */
+  int64_t stride;
 } gdl_path;
 
 typedef struct gdl_path_forward_args {
@@ -91,11 +93,22 @@ typedef struct gdl_path_backward_args {
   float* grad_t;         /* (steps) */
 } gdl_path_backward_args;
 
+/* out[t, r] = z[r] + sum over d of alpha[t, d] * directions[d] */
+typedef struct gdl_arithmetic_args {
+  int64_t steps, rows, cols, count;
+  int32_t dtype;
+  const void* z;          /* (rows, cols) */
+  const void* directions; /* (count, cols) */
+  const float* alpha;     /* (steps, count) */
+  void* out;              /* (steps, rows, cols) */
+} gdl_arithmetic_args;
+
 /* Every operation NAME has a struct gdl_NAME_args and these functions:
  *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
  *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are cudaError_t
  *   gdl_cuda_NAME_scratch  the bytes of device memory that gdl_cuda_NAME wants as `scratch` */
-#define GDL_OPERATIONS(X) X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward)
+#define GDL_OPERATIONS(X) \
+  X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward) X(arithmetic)
 
 typedef struct gdl_cuda_call {
   const int64_t* device_key; /* int64[2] (seed, offset) on the device, which overrides args->noise, or NULL */

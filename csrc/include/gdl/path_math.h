@@ -96,6 +96,12 @@ enum { kMaxPoints = 4 };
 
 GDL_INLINE int points_of(int32_t mode) { return mode == GDL_CATMULL_ROM ? 4 : 2; }
 
+// A path whose stride is filled in.
+GDL_INLINE gdl_path with_stride(gdl_path p) {
+  if (!p.apart) p.stride = p.rows * p.cols;
+  return p;
+}
+
 // Keyframe number `point` of a segment; for a point beyond an open line's end, whose weight is 0, the end.
 GDL_INLINE int64_t keyframe_of(const gdl_path& p, int64_t segment, int point) {
   const int64_t i = segment + point - (p.mode == GDL_CATMULL_ROM ? 1 : 0);
