@@ -5,12 +5,15 @@
 
 #include "gdl/half.h"
 #include "gdl/math.h"
+#include "gdl/mdn_math.h"
 #include "gdl/path_math.h"
 #include "kernels.h"
 
 #include "storage.inl"
 #include "tile.inl"
 
+#include "mdn.inl"
+#include "mdn_sample.inl"
 #include "path.inl"
 #include "randn.inl"
 #include "reparam.inl"

@@ -9,4 +9,8 @@ SCHEMAS = (
     " -> (Tensor, Tensor)",
     "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize) -> Tensor",
     "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize) -> (Tensor, Tensor)",
+    "mdn_nll_forward(Tensor logits, Tensor mean, Tensor log_std, Tensor target) -> Tensor",
+    "mdn_nll_backward(Tensor grad, Tensor logits, Tensor mean, Tensor log_std, Tensor target)"
+    " -> (Tensor, Tensor, Tensor, Tensor)",
+    "mdn_sample(Tensor logits, Tensor mean, Tensor log_std, Tensor key, float temperature) -> (Tensor, Tensor)",
 )
