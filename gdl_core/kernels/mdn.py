@@ -127,6 +127,8 @@ def mdn_sample(
     _check(logits, mean, log_std)
     if not 0.0 <= temperature <= torch.finfo(torch.float32).max:
         raise ValueError(f"temperature must be 0 or more and finite, got {temperature}")
+    if temperature < torch.finfo(torch.float32).tiny:
+        temperature = 0.0
     key = resolve_key(key, seed, offset, generator, mean.device)
     *rows, components, size = mean.shape
     count = math.prod(rows)

@@ -77,9 +77,7 @@ def mdn_nll_backward(
     return out
 
 
-def mdn_sample(
-    logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
+def mdn_sample(logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Return x (rows, cols) and the components (rows) int64 that it was drawn from."""
     out: tuple[Tensor, Tensor] = torch.ops.gdl.mdn_sample.default(logits, mean, log_std, key, temperature)
     return out

@@ -58,11 +58,10 @@ def _choose(logits: Tensor, uniform: Tensor, temperature: float) -> tuple[Tensor
 
     The numbers are held in float64 and rounded as the kernels round, so that both choose the same component.
     """
-    dtype = logits.dtype
-    temperature = temperature if dtype == torch.float64 else philox._float32(temperature)
-    x = logits.double()
+    dtype, x = logits.dtype, logits.double()
     top = x.amax(-1, keepdim=True).clamp(min=torch.finfo(torch.float32).min)
-    scaled = _round_as(_round_as(x - top, dtype) / (temperature or 1.0), dtype)
+    divisor = torch.full_like(logits, temperature or 1.0).double()
+    scaled = _round_as(_round_as(x - top, dtype) / divisor, dtype)
     weights = torch.exp(scaled) if dtype == torch.float64 else _exp(scaled)
     total = torch.zeros_like(uniform)
     cumulative = []
@@ -77,9 +76,7 @@ def _choose(logits: Tensor, uniform: Tensor, temperature: float) -> tuple[Tensor
     return torch.where(drawn, below.sum(-1), 0), drawn
 
 
-def mdn_sample(
-    logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
+def mdn_sample(logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Return x (rows, cols) and its component (rows) for logits (rows, components), mean (rows, components, cols)."""
     rows, _, cols = mean.shape
     device = mean.device

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gdl_core.kernels import info, latent_path, make_key, randn, reparameterize
+from gdl_core.kernels import info, latent_path, make_key, mdn_nll, mdn_sample, randn, reparameterize
 
 pytestmark = [
     pytest.mark.gpu,
@@ -91,3 +91,54 @@ def test_more_rows_than_a_grid_dimension() -> None:
     z, kl = reparameterize(mean, mean, seed=1, kl="none")
     assert torch.equal(z.cpu(), randn((70000, 8), seed=1))
     assert kl.abs().max() == 0
+
+
+MIXTURES = [
+    (0, 5, 3),
+    (1, 1, 1),
+    (4096, 5, 1),
+    (700, 3, 2),
+    (33, 4, 7),
+    (33, 4, 8),
+    (9, 5, 65),
+    (3, 40, 33),
+    (2, 2, 4097),
+]
+
+
+@pytest.mark.parametrize("shape", MIXTURES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_mixture_likelihoods_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    rows, components, size = shape
+    base = [torch.randn(s).to(dtype) for s in (shape[:2], shape, shape, (rows, size))]
+    base[0][::7, 1:] = -torch.inf
+    both = []
+    for device in ("cuda", "cpu"):
+        tensors = [x.to(device).requires_grad_() for x in base]
+        nll = mdn_nll(*tensors)
+        grads = torch.autograd.grad(nll, tensors, torch.linspace(-1, 2, rows, device=device))
+        both.append([x.detach().cpu() for x in (nll, *grads)])
+    for a, b in zip(*both, strict=True):
+        scale = float(b.abs().max()) if b.numel() else 1.0
+        tolerance = 1e-5 if dtype == torch.float32 else 1e-2
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("shape", MIXTURES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
+def test_mixture_samples_have_the_bits_of_the_cpu(
+    shape: tuple[int, int, int], dtype: torch.dtype, temperature: float
+) -> None:
+    torch.manual_seed(0)
+    base = [torch.randn(s).to(dtype) for s in (shape[:2], shape, shape)]
+    if len(base[0]) > 3:
+        base[0][0], base[0][1, 0], base[0][2, 0] = -torch.inf, torch.nan, torch.inf
+    for seed, offset in ((3, 0), (2**64 - 1, 2**32 - 3)):
+        key = make_key(seed, offset)
+        cpu = mdn_sample(*base, key=key, temperature=temperature)
+        for where in (key, key.cuda()):
+            x, component = mdn_sample(*(t.cuda() for t in base), key=where, temperature=temperature)
+            assert torch.equal(x.nan_to_num(7.5).cpu(), cpu[0].nan_to_num(7.5))
+            assert torch.equal(component.cpu(), cpu[1])
