@@ -1,4 +1,4 @@
-"""The fused operations: noise, reparameterization with its KL divergence, lines through latent space, mixture densities.
+"""The fused operations: noise, reparameterization with its KL divergence, lines, and mixture densities.
 
 Each has `impl="auto" | "reference" | "native"`, works on CPU and CUDA in float32, bfloat16 and float16 (float64 through
 the reference), and is differentiable. Begin with `reparam.py`; `reference.py` is the same in plain torch and says what

@@ -110,9 +110,9 @@ def mdn_sample(
     Nothing is differentiable here: no gradient reaches the mixture.
 
     The leading dimensions are rows in C order, and the noise of row r is that of row r of `randn((rows, size))` under
-    the same key, so that a row draws the same alone, with offset + r * ceil(size / 4). Its component is chosen by inverse
-    CDF with word 0 of the Philox counter (offset + r * ceil(size / 4), 1), whose upper half is 0 in all of randn.
-    Without key, seed and generator a key is drawn from torch's own generator. The component is the same on every machine.
+    the same key, so that a row draws the same alone, with offset + r * ceil(size / 4). Its component is chosen by
+    inverse CDF with word 0 of the Philox counter (offset + r * ceil(size / 4), 1), whose upper half is 0 in all of
+    randn. Without key, seed and generator a key is drawn from torch's own generator.
 
     Raises:
         TypeError: dtypes differ or are not floating, or key is no int64 tensor.
