@@ -22,7 +22,9 @@ def mdn_nll(logits: Tensor, mean: Tensor, log_std: Tensor, target: Tensor) -> Te
     logits, mean, target = widen(logits), widen(mean), widen(target)
     log_std = 0.5 * clamp_log_var(2.0 * widen(log_std))
     z = (target[..., None, :] - mean) * torch.exp(-log_std)
-    density = (-0.5 * z * z - log_std).sum(-1)
+    far = z.isinf()  # its density is zero, its gradients would be zero times infinity
+    z = z.masked_fill(far, 0.0)
+    density = (-0.5 * z * z - log_std).sum(-1).masked_fill(far.any(-1), -torch.inf)
     # a row of which every component is switched off has no likelihood, and no gradients
     off = (logits == -torch.inf).all(-1)
     joint = torch.log_softmax(logits.masked_fill(off[..., None], 0.0), -1) + density

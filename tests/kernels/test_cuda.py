@@ -110,8 +110,8 @@ MIXTURES = [
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_mixture_likelihoods_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    rows, components, size = shape
-    base = [torch.randn(s).to(dtype) for s in (shape[:2], shape, shape, (rows, size))]
+    rows, target = shape[0], (shape[0], shape[2])
+    base = [torch.randn(s).to(dtype) for s in (shape[:2], shape, shape, target)]
     base[0][::7, 1:] = -torch.inf
     both = []
     for device in ("cuda", "cpu"):

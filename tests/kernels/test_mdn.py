@@ -1,4 +1,4 @@
-"""The likelihood of mixtures of Gaussians: values and gradients against float64, switched-off components, every shape."""
+"""The likelihood of mixtures: values and gradients against float64, switched-off components, every shape and type."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_mixture_for_each_dimension_is_the_joint_one_of_size_one(impl: str) ->
 @pytest.mark.parametrize("size", [1, 3, 20])
 def test_a_switched_off_component_takes_no_part(size: int, impl: str) -> None:
     logits, mean, log_std, target = mixture(40, 5, size)
-    mean[:, 1], log_std[:, 1] = 1e30, -100.0  # a square of infinity
+    mean[:20, 1], mean[20:, 1], log_std[:, 1] = 1e30, 1e36, -100.0  # squares and standard deviations beyond float32
     logits[:, 1] = -torch.inf
     tensors = [x.requires_grad_() for x in (logits, mean, log_std, target)]
     nll = mdn_nll(*tensors, impl=impl)  # type: ignore[arg-type]
@@ -112,21 +112,22 @@ def test_a_switched_off_component_takes_no_part(size: int, impl: str) -> None:
 @pytest.mark.parametrize("size", [1, 20])
 def test_rows_without_a_likelihood_and_nan(size: int, impl: str) -> None:
     tensors = mixture(20, 3, size)
-    logits, mean, _, target = tensors
+    logits, mean, log_std, target = tensors
+    log_std[10] = -9.0
     logits[2] = -torch.inf  # nothing is on
-    target[4] = 1e30  # out of reach
+    target[4], target[10] = 1e30, 3e38  # out of reach
     mean[6, 1] = torch.nan
     logits[8, 1] = torch.nan
     for x in tensors:
         x.requires_grad_()
     nll = mdn_nll(*tensors, impl=impl)  # type: ignore[arg-type]
-    assert nll[2] == nll[4] == math.inf
-    assert nll[6].isnan() and nll[8].isnan()
-    usual = [i for i in range(20) if i not in (2, 4, 6, 8)]
+    assert nll[2] == nll[4] == nll[10] == math.inf
+    assert nll[[6, 8]].isnan().all()
+    usual = [i for i in range(20) if i not in (2, 4, 6, 8, 10)]
     assert nll[usual].isfinite().all()
     for g in torch.autograd.grad(nll.sum(), tensors):
         assert g[usual].isfinite().all()
-        assert g[[2, 4]].isfinite().all()
+        assert g[[2, 4, 10]].isfinite().all()
         assert g[6].isnan().any()
 
 
