@@ -211,6 +211,8 @@ def cpu_name() -> str:
 
 
 def main() -> int:
+    from kernel_cases_mdn import mdn_cases  # these files import this one
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     parser.add_argument("--pairs", type=int, default=15, help="pairs of runs for each ratio")
@@ -222,7 +224,7 @@ def main() -> int:
         if not (arguments.quick and rows * cols > 1 << 20):
             goals = (GOALS["forward"][i], GOALS["forward + KL"][i], GOALS["train step"][i])
             results += reparameterize_cases(rows, cols, goals, arguments.pairs)
-    results += path_cases(arguments.pairs)
+    results += path_cases(arguments.pairs) + mdn_cases(arguments.pairs)
     environment = {
         "cpu": cpu_name(),
         "implementation": info()["cpu"]["implementation"],

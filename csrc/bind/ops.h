@@ -22,6 +22,7 @@ struct Op {
 };
 #define GDL_OP(schema, kernel) {schema, kernel<Cpu>, kernel<Cuda>}
 
+std::vector<Op> mdn_ops();
 std::vector<Op> noise_ops();
 std::vector<Op> path_ops();
 

@@ -5,6 +5,7 @@
 
 #include "gdl/half.h"
 #include "gdl/math.h"
+#include "gdl/mdn_math.h"
 #include "gdl/path_math.h"
 #include "kernels.h"
 
@@ -12,6 +13,8 @@
 #include "tile.inl"
 
 #include "arithmetic.inl"
+#include "mdn.inl"
+#include "mdn_sample.inl"
 #include "path.inl"
 #include "path_backward.inl"
 #include "randn.inl"

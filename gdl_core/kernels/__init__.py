@@ -1,4 +1,4 @@
-"""The fused operations: noise, reparameterization with its KL divergence, and lines through latent space.
+"""The fused operations: noise, reparameterization with its KL divergence, lines, and mixture densities.
 
 Each has `impl="auto" | "reference" | "native"`, works on CPU and CUDA in float32, bfloat16 and float16 (float64 through
 the reference), and is differentiable. Begin with `reparam.py`; `reference.py` is the same in plain torch and says what
@@ -8,12 +8,16 @@ is right; csrc/ holds the native code; `info()` tells what is in use and why. Ma
 from gdl_core.kernels.arithmetic import latent_arithmetic
 from gdl_core.kernels.info import info
 from gdl_core.kernels.keys import RNG_VERSION, make_key
+from gdl_core.kernels.mdn import mdn_nll, mdn_sample
 from gdl_core.kernels.path import latent_path, lerp, slerp
 from gdl_core.kernels.randn import randn, uniform
 from gdl_core.kernels.reference import LOG_VAR_MAX, LOG_VAR_MIN
+from gdl_core.kernels.reference_mdn import LOG_STD_MAX, LOG_STD_MIN
 from gdl_core.kernels.reparam import reparameterize
 
 __all__ = [
+    "LOG_STD_MAX",
+    "LOG_STD_MIN",
     "LOG_VAR_MAX",
     "LOG_VAR_MIN",
     "RNG_VERSION",
@@ -22,6 +26,8 @@ __all__ = [
     "latent_path",
     "lerp",
     "make_key",
+    "mdn_nll",
+    "mdn_sample",
     "randn",
     "reparameterize",
     "slerp",

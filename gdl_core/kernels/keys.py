@@ -39,10 +39,13 @@ def resolve_key(
     seed: int | None,
     offset: int,
     generator: torch.Generator | None,
-    shape: torch.Size,
+    shape: torch.Size | None,
     device: torch.device,
 ) -> Tensor:
-    """Return the key that the caller meant: the one given, one made from the seed, or one drawn at random."""
+    """Return the key that the caller meant: the one given, one made from the seed, or one drawn at random.
+
+    `shape` is that of the tensor whose rows may have keys of their own, None where they may not.
+    """
     if key is not None:
         if seed is not None or offset != 0 or generator is not None:
             raise ValueError("a key holds seed and offset already: give either key or seed, offset and generator")
@@ -50,6 +53,8 @@ def resolve_key(
             raise TypeError("key must be an int64 tensor of shape (2,) or (rows, 2): seed and offset; see make_key")
         if key.dim() == 1 and key.shape[0] == 2:
             return key
+        if shape is None:
+            raise ValueError(f"key must have shape (2,), seed and offset, got {tuple(key.shape)}")
         rows = rows_and_cols(shape)[0]
         if key.dim() != 2 or key.shape[0] != rows or key.shape[1] != 2:
             wanted = f"(2,), seed and offset, or ({rows}, 2), one such pair for each row"

@@ -88,6 +88,28 @@ def arithmetic(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
     return out
 
 
+def mdn_nll_forward(logits: Tensor, mean: Tensor, log_std: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood (rows) float32 of target (rows, cols) under mixtures: mean (rows, components, cols)."""
+    out: Tensor = torch.ops.gdl.mdn_nll_forward.default(logits, mean, log_std, target)
+    return out
+
+
+def mdn_nll_backward(
+    grad: Tensor, logits: Tensor, mean: Tensor, log_std: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the gradients of logits, mean, log_std and target."""
+    out: tuple[Tensor, Tensor, Tensor, Tensor] = torch.ops.gdl.mdn_nll_backward.default(
+        grad, logits, mean, log_std, target
+    )
+    return out
+
+
+def mdn_sample(logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return x (rows, cols) and the components (rows) int64 that it was drawn from."""
+    out: tuple[Tensor, Tensor] = torch.ops.gdl.mdn_sample.default(logits, mean, log_std, key, temperature)
+    return out
+
+
 def noise_like(tensor: Tensor, key: Tensor) -> Tensor:
     """Float32 noise for a tensor, by the fastest way that works under every transform."""
     if use_native("auto", tensor.device, torch.float32):
@@ -130,6 +152,28 @@ def _fake_arithmetic(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
     return z.new_empty((alpha.shape[0], *z.shape))
 
 
+def _fake_mdn_nll_forward(logits: Tensor, mean: Tensor, log_std: Tensor, target: Tensor) -> Tensor:
+    return mean.new_empty(mean.shape[:1], dtype=torch.float32)
+
+
+def _fake_mdn_nll_backward(
+    grad: Tensor, logits: Tensor, mean: Tensor, log_std: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return (
+        logits.new_empty(logits.shape),
+        mean.new_empty(mean.shape),
+        log_std.new_empty(log_std.shape),
+        target.new_empty(target.shape),
+    )
+
+
+def _fake_mdn_sample(
+    logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    rows, _, cols = mean.shape
+    return mean.new_empty((rows, cols)), mean.new_empty((rows,), dtype=torch.int64)
+
+
 def _register_vmap(name: str, draw: Callable[[Tensor, Tensor], Tensor]) -> None:
     """One call for each key: an unbatched key draws the same noise for every sample and never comes here."""
 
@@ -150,6 +194,9 @@ def _register() -> None:
     torch.library.register_fake("gdl::path_forward", _fake_path_forward)
     torch.library.register_fake("gdl::between", _fake_between)
     torch.library.register_fake("gdl::path_backward", _fake_path_backward)
+    torch.library.register_fake("gdl::mdn_nll_forward", _fake_mdn_nll_forward)
+    torch.library.register_fake("gdl::mdn_nll_backward", _fake_mdn_nll_backward)
+    torch.library.register_fake("gdl::mdn_sample", _fake_mdn_sample)
     torch.library.register_fake("gdl::arithmetic", _fake_arithmetic)
     _register_vmap("gdl::randn", randn)
     _register_vmap("gdl::uniform", uniform)

@@ -60,13 +60,14 @@ def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
     return y
 
 
-def philox_words(seed: Tensor, counters: Tensor) -> list[Tensor]:
+def philox_words(seed: Tensor, counters: Tensor, stream: int = 0) -> list[Tensor]:
     """Return the four words of each Philox4x32-10 counter as int64 tensors of the counters' shape.
 
     seed: int64, of no dimension or such that it broadcasts; counters: int64. Both are read as unsigned 64-bit numbers.
+    stream: the third word of the counter, 0 for normal and uniform noise.
     """
     zero = torch.zeros_like(counters)
-    x = [counters & _MASK, (counters >> 32) & _MASK, zero, zero]
+    x = [counters & _MASK, (counters >> 32) & _MASK, zero + stream, zero]
     round_keys = [seed & _MASK, (seed >> 32) & _MASK]
     for _ in range(10):
         products = [x[0] * _MULTIPLIERS[0], x[2] * _MULTIPLIERS[1]]  # modulo 2^64, as int64 tensors multiply

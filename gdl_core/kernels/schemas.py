@@ -13,4 +13,8 @@ SCHEMAS = (
     "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize, bool closed)"
     " -> (Tensor, Tensor)",
     "arithmetic(Tensor z, Tensor directions, Tensor alpha) -> Tensor",
+    "mdn_nll_forward(Tensor logits, Tensor mean, Tensor log_std, Tensor target) -> Tensor",
+    "mdn_nll_backward(Tensor grad, Tensor logits, Tensor mean, Tensor log_std, Tensor target)"
+    " -> (Tensor, Tensor, Tensor, Tensor)",
+    "mdn_sample(Tensor logits, Tensor mean, Tensor log_std, Tensor key, float temperature) -> (Tensor, Tensor)",
 )

@@ -12,6 +12,8 @@ from gdl_core.kernels import (
     latent_path,
     lerp,
     make_key,
+    mdn_nll,
+    mdn_sample,
     randn,
     reparameterize,
     uniform,

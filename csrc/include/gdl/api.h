@@ -103,12 +103,51 @@ typedef struct gdl_arithmetic_args {
   void* out;              /* (steps, rows, cols) */
 } gdl_arithmetic_args;
 
+/* Each row is a mixture of `components` Gaussians with independent dimensions: softmax(logits) are the weights, and log_std
+ * is clamped. Both counts are 1 or more. */
+typedef struct gdl_mixture {
+  int64_t rows, components, cols;
+  const void* logits;         /* (rows, components) */
+  const void *mean, *log_std; /* (rows, components, cols) */
+} gdl_mixture;
+
+typedef struct gdl_mdn_nll_forward_args {
+  gdl_mixture mixture;
+  int32_t dtype;
+  const void* target; /* (rows, cols) */
+  float* nll;         /* (rows) */
+} gdl_mdn_nll_forward_args;
+
+typedef struct gdl_mdn_nll_backward_args {
+  gdl_mixture mixture;
+  int32_t dtype;
+  const void* target;    /* (rows, cols) */
+  const float* grad_nll; /* (rows) */
+  void* grad_logits;     /* like logits */
+  void *grad_mean, *grad_log_std; /* like mean */
+  void* grad_target;     /* like target */
+} gdl_mdn_nll_backward_args;
+
+/* The logits are divided by the temperature, the standard deviations multiplied by its root; at 0 x is the mean of the
+ * likeliest component. The noise of row r is that of randn; its component comes from word 0 of the Philox counter
+ * (offset + r * ceil(cols / 4), 1), whose upper half is 0 in all normal noise. noise.rows and noise.cols are the mixture's.
+ * A row without a distribution (NaN or inf among its logits, or all of them -inf) gives NaN and component 0. */
+typedef struct gdl_mdn_sample_args {
+  gdl_mixture mixture;
+  gdl_noise noise;
+  int32_t dtype;
+  float temperature;
+  void* x;            /* (rows, cols) */
+  int64_t* component; /* (rows) */
+} gdl_mdn_sample_args;
+
 /* Every operation NAME has a struct gdl_NAME_args and these functions:
  *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
  *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are cudaError_t
  *   gdl_cuda_NAME_scratch  the bytes of device memory that gdl_cuda_NAME wants as `scratch` */
 #define GDL_OPERATIONS(X) \
-  X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward) X(arithmetic)
+  X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward) X(arithmetic) \
+  X(mdn_nll_forward) X(mdn_nll_backward) X(mdn_sample)
 
 typedef struct gdl_cuda_call {
   const int64_t* device_key; /* int64[2] (seed, offset) on the device, which overrides args->noise, or NULL */

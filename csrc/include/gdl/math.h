@@ -13,7 +13,8 @@ template <class S> struct Math {
   typedef typename S::F F;
   typedef typename S::U U;
 
-  // ln(u) for normal u in (0, 1]. Cephes logf (S. Moshier): polynomial in m, u = 2^e (1 + m), 1 + m in [sqrt(1/2), sqrt(2)).
+  // ln(u) for normal u > 0; other u, NaN too, give some finite number. Cephes logf (S. Moshier): polynomial in m,
+  // u = 2^e (1 + m), 1 + m in [sqrt(1/2), sqrt(2)).
   static GDL_INLINE F log(F u) {
     const U bits = S::bits(u);
     const U exponent = S::template shift_right_signed<23>(S::sub_u(bits, S::set_u(0x3f3504f3u)));

@@ -34,6 +34,8 @@ struct Avx2 {
   GDL_F(add, _mm256_add_ps)
   GDL_F(sub, _mm256_sub_ps)
   GDL_F(mul, _mm256_mul_ps)
+  GDL_F(div, _mm256_div_ps)
+  GDL_F(max, _mm256_max_ps)
   GDL_U(add_u, _mm256_add_epi32)
   GDL_U(sub_u, _mm256_sub_epi32)
   GDL_U(xor_u, _mm256_xor_si256)
@@ -59,6 +61,10 @@ struct Avx2 {
   static GDL_INLINE F clamp(F x, float low, float high) {
     const __m256 l = _mm256_set1_ps(low), h = _mm256_set1_ps(high);
     return make(_mm256_min_ps(h, _mm256_max_ps(l, x.low)), _mm256_min_ps(h, _mm256_max_ps(l, x.high)));
+  }
+  static GDL_INLINE F unless_less(F a, F b, F v) {
+    return make(_mm256_andnot_ps(_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ), v.low),
+                _mm256_andnot_ps(_mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ), v.high));
   }
   static GDL_INLINE void swap_if_bit30(U word, F s, F c, F& first, F& second) {
     const __m256 low = _mm256_castsi256_ps(_mm256_slli_epi32(word.low, 1));  // blendv looks at the sign bit

@@ -16,6 +16,11 @@ struct Avx512 {
   static GDL_INLINE F add(F a, F b) { return _mm512_add_ps(a, b); }
   static GDL_INLINE F sub(F a, F b) { return _mm512_sub_ps(a, b); }
   static GDL_INLINE F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static GDL_INLINE F div(F a, F b) { return _mm512_div_ps(a, b); }
+  static GDL_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static GDL_INLINE F unless_less(F a, F b, F v) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), v);
+  }
   static GDL_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static GDL_INLINE F sqrt(F a) { return _mm512_sqrt_ps(a); }
   static GDL_INLINE U bits(F a) { return _mm512_castps_si512(a); }

@@ -3,6 +3,7 @@
 #pragma once
 #include "half.h"
 #include "math.h"
+#include "mdn_math.h"
 
 namespace gdl {
 
@@ -52,6 +53,26 @@ struct Portable {
   static GDL_INLINE F mul(const F& a, const F& b) {
     F r;
     for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] * b.lane[i];
+    return r;
+  }
+  static GDL_INLINE F sub(const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] - b.lane[i];
+    return r;
+  }
+  static GDL_INLINE F div(const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] / b.lane[i];
+    return r;
+  }
+  static GDL_INLINE F max(const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = Scalar::max(a.lane[i], b.lane[i]);
+    return r;
+  }
+  static GDL_INLINE F unless_less(const F& a, const F& b, const F& v) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = Scalar::unless_less(a.lane[i], b.lane[i], v.lane[i]);
     return r;
   }
   static GDL_INLINE F fma(const F& a, const F& b, const F& c) {
@@ -106,7 +127,7 @@ struct Portable {
   }
 };
 
-// Lane after lane, so that the intermediate values of a lane stay in registers.
+// The mathematics lane after lane, so that the intermediate values of a lane stay in registers.
 template <> struct Math<Portable> {
   typedef Portable::F F;
   typedef Portable::U U;
@@ -136,6 +157,41 @@ template <> struct Math<Portable> {
     for (int i = 0; i < 16; ++i) {
       r.lane[i] = Math<Scalar>::kl_term(mean.lane[i], clamped.lane[i], variance_minus_one.lane[i]);
     }
+    return r;
+  }
+};
+
+template <> struct MdnMath<Portable> {
+  typedef Portable S;
+  typedef S::F F;
+  typedef S::U U;
+  typedef MdnMath<Scalar> One;
+
+  static GDL_INLINE F minus_infinity() { return S::set(One::minus_infinity()); }
+  static GDL_INLINE F finite(const F& top) { return S::max(S::set(-3.40282347e38f), top); }
+  static GDL_INLINE F exp(const F& x) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = One::exp(x.lane[i]);
+    return r;
+  }
+  static GDL_INLINE F log(const F& sum) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = One::log(sum.lane[i]);
+    return r;
+  }
+  static GDL_INLINE void standardize(const F& target, const F& mean, const F& log_std, F& z, F& clamped, F& inverse_std) {
+    for (int i = 0; i < 16; ++i) {
+      One::standardize(target.lane[i], mean.lane[i], log_std.lane[i], z.lane[i], clamped.lane[i], inverse_std.lane[i]);
+    }
+  }
+  static GDL_INLINE F draw(const F& mean, const F& log_std, const F& noise, const F& scale) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = One::draw(mean.lane[i], log_std.lane[i], noise.lane[i], scale.lane[i]);
+    return r;
+  }
+  static GDL_INLINE F uniform(const U& low, const U& high, const uint32_t* keys) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = One::uniform(low.lane[i], high.lane[i], keys);
     return r;
   }
 };

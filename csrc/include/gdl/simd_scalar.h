@@ -17,6 +17,7 @@ struct Scalar {
   static GDL_INLINE F mul(F a, F b) { return __fmul_rn(a, b); }
   static GDL_INLINE F add(F a, F b) { return __fadd_rn(a, b); }
   static GDL_INLINE F sub(F a, F b) { return __fsub_rn(a, b); }
+  static GDL_INLINE F div(F a, F b) { return __fdiv_rn(a, b); }
   static GDL_INLINE F sqrt(F a) { return __fsqrt_rn(a); }
   static GDL_INLINE U bits(F a) { return __float_as_uint(a); }
   static GDL_INLINE F from_bits(U a) { return __uint_as_float(a); }
@@ -28,6 +29,7 @@ struct Scalar {
   static GDL_INLINE F mul(F a, F b) { return a * b; }
   static GDL_INLINE F add(F a, F b) { return a + b; }
   static GDL_INLINE F sub(F a, F b) { return a - b; }
+  static GDL_INLINE F div(F a, F b) { return a / b; }
   static GDL_INLINE F sqrt(F a) { return __builtin_sqrtf(a); }
   static GDL_INLINE U bits(F a) {
     U u;
@@ -57,6 +59,11 @@ struct Scalar {
     x = x < low ? low : x;
     return x > high ? high : x;
   }
+
+  // The larger one; b if either is NaN.
+  static GDL_INLINE F max(F a, F b) { return a > b ? a : b; }
+  // v, or zero where a < b.
+  static GDL_INLINE F unless_less(F a, F b, F v) { return a < b ? 0.0f : v; }
 
   // (first, second) = bit 30 of `word` ? (s, c) : (c, s)
   static GDL_INLINE void swap_if_bit30(U word, F s, F c, F& first, F& second) {
