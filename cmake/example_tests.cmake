@@ -21,7 +21,7 @@ function(add_example_test name expect)
   list(POP_FRONT ARGN program)
   add_test(NAME example_${name} COMMAND ${CMAKE_CROSSCOMPILING_EMULATOR} "${examples}/${program}" ${ARGN}
            WORKING_DIRECTORY "${examples}")
-  set_tests_properties(example_${name} PROPERTIES FIXTURES_REQUIRED example)
+  set_tests_properties(example_${name} PROPERTIES FIXTURES_REQUIRED example FAIL_REGULAR_EXPRESSION "Sanitizer|runtime error")
   if(expect)
     set_tests_properties(example_${name} PROPERTIES PASS_REGULAR_EXPRESSION "${expect}")
   endif()

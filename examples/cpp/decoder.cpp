@@ -17,6 +17,12 @@ float activate(const std::string& name, float x) {
   return 0.5f * x * (1.0f + std::erf(x * 0.70710678f));  // gelu
 }
 
+size_t count_decoder_tensors(const ModelFile& file) {
+  size_t count = 0;
+  for (const auto& [name, tensor] : file.tensors) count += name.rfind("decoder.", 0) == 0;
+  return count;
+}
+
 Layer take_layer(const ModelFile& file, const std::string& name) {
   const auto weight = file.tensors.find(name + ".weight"), bias = file.tensors.find(name + ".bias");
   if (bias == file.tensors.end()) throw std::runtime_error("'" + name + ".bias' is missing");
@@ -52,7 +58,9 @@ Decoder::Decoder(const ModelFile& file) {
       throw std::runtime_error("its layers do not fit one another");
     }
   }
-  if (layers.empty()) throw std::runtime_error("no fully connected decoder in it; train with set: {network: mlp}");
+  if (layers.empty() || count_decoder_tensors(file) != 2 * layers.size()) {
+    throw std::runtime_error("its decoder is not fully connected; train one with set: {network: mlp}");
+  }
   if (layers.back().outputs != channels * height * width) {
     throw std::runtime_error("its last layer does not fit pictures of " + std::to_string(channels) + " x " +
                              std::to_string(height) + " x " + std::to_string(width));
