@@ -2,7 +2,7 @@
 # Everything that only a GPU can tell, in one command and under ten minutes, without network: installs this working tree,
 # runs the GPU tests, the four tools of compute-sanitizer over every kernel, and the benchmarks.
 #   scripts/gpu_check.sh [FOLDER OF WHEELS]     packages that the machine lacks, installed beside it, never into it
-#   PYTHON=...        another python than `python3`; it needs torch with CUDA
+#   PYTHON=...        another python than `python3`; 3.11 or newer, with a torch that has CUDA
 #   OUT=...           where the logs and summary.txt go (default: build/gpu)
 #   GPU_CHECK_SECONDS=...  when to be done with all of it (default: 570)
 # Goes on after a failure. Exit status: 0 all passed, 1 something failed, 2 no GPU.
@@ -99,30 +99,29 @@ with_cmake() {
 }
 
 if ! with_pip; then
+  failed=1
   tail_of install.log 15
   with_cmake || { tail_of install.log 15; echo 'no kernels: nothing more to check' | tee -a "$out/summary.txt"; exit 1; }
 fi
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
 # -P: the gdl_core of this folder, which has no kernels in it, must not hide the one that was installed.
-stage 'every kernel once' 60 touch.log "$python" -P scripts/touch_kernels.py || { failed=1; tail_of touch.log 8; }
-stage 'pytest -m gpu' 180 pytest.log "$python" -P -m pytest -m gpu -p no:cacheprovider tests/kernels ||
-  { failed=1; tail_of pytest.log 25; }
+stage 'every kernel once' 60 tests.log "$python" -P scripts/touch_kernels.py || { failed=1; tail_of tests.log 8; }
+stage 'pytest -m gpu' 180 tests.log "$python" -P -m pytest -m gpu -p no:cacheprovider tests/kernels ||
+  { failed=1; tail_of tests.log 25; }
 
 if command -v compute-sanitizer >/dev/null; then
   # One allocation a tensor, so that reading behind one is seen.
   export PYTORCH_NO_CUDA_MEMORY_CACHING=1
   jobs=()
   for tool in memcheck racecheck initcheck synccheck; do
-    stage "$tool" 200 "sanitizer-$tool.log" compute-sanitizer --tool "$tool" --error-exitcode 9 \
+    stage "$tool" 200 "$tool.log" compute-sanitizer --tool "$tool" --error-exitcode 9 \
       "$python" -P scripts/touch_kernels.py --small &
     jobs+=($!)
   done
   for job in "${jobs[@]}"; do wait "$job" || failed=1; done
   unset PYTORCH_NO_CUDA_MEMORY_CACHING
-  for tool in memcheck racecheck initcheck synccheck; do tail_of "sanitizer-$tool.log" 3; done
-  cat "$out"/sanitizer-*.log >"$out/sanitizer.log"
-  rm "$out"/sanitizer-*.log
+  for tool in memcheck racecheck initcheck synccheck; do tail_of "$tool.log" 3; done
 else
   report compute-sanitizer FAILED 0 'not on the PATH; it comes with the CUDA toolkit'
   failed=1
