@@ -15,19 +15,17 @@ namespace py = pybind11;
 
 namespace {
 
-const char* const kIsaNames[] = {"scalar", "avx2", "avx512"};
-
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
-  for (int isa = GDL_SCALAR; isa <= GDL_AVX512; ++isa) {
-    if (gdl_isa_available(isa)) names.push_back(kIsaNames[isa]);
+  for (int isa = 0; gdl_isa_name(isa); ++isa) {
+    if (gdl_isa_available(isa)) names.push_back(gdl_isa_name(isa));
   }
   return names;
 }
 
 void set_isa(const std::string& name) {
-  for (int isa = GDL_SCALAR; isa <= GDL_AVX512; ++isa) {
-    if (name == kIsaNames[isa] && gdl_set_isa(isa) == GDL_OK) return;
+  for (int isa = 0; gdl_isa_name(isa); ++isa) {
+    if (name == gdl_isa_name(isa) && gdl_set_isa(isa) == GDL_OK) return;
   }
   throw py::value_error("instruction set '" + name + "' is not available here");
 }
@@ -52,7 +50,7 @@ PYBIND11_MODULE(_native, m) {
   m.def("register_cpu_ops", &gdl::register_cpu_ops, py::arg("libtorch_cpu"));
   m.def("register_cuda_ops", &gdl::register_cuda_ops, py::arg("libtorch_cuda"), py::arg("libgdl_cuda"));
   m.def("schemas", &gdl::op_schemas);
-  m.def("isa", [] { return kIsaNames[gdl_get_isa()]; });
+  m.def("isa", [] { return gdl_isa_name(gdl_get_isa()); });
   m.def("set_isa", &set_isa, py::arg("name"));
   m.def("available_isas", &available_isas);
   m.def("philox_words", &philox_words, py::arg("seed"), py::arg("counter"), py::arg("count"));

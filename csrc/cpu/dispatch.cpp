@@ -10,6 +10,10 @@ namespace {
 
 using gdl::Kernels;
 
+// From the slowest to the fastest, by the numbers of gdl_isa.
+const char* const kIsaNames[] = {"scalar", "avx2", "avx512", "neon"};
+enum { kIsaCount = sizeof kIsaNames / sizeof *kIsaNames };
+
 bool machine_has(int isa) {
   switch (isa) {
     case GDL_SCALAR: return true;
@@ -21,17 +25,22 @@ bool machine_has(int isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && machine_has(GDL_AVX2);
 #endif
+#if defined(GDL_WITH_NEON)
+    case GDL_NEON: return true;  // part of every aarch64 processor
+#endif
     default: return false;
   }
 }
 
 int default_isa() {
-  const char* const names[] = {"scalar", "avx2", "avx512"};
   const char* wanted = getenv("GDL_ISA");
-  for (int isa = GDL_SCALAR; wanted && isa <= GDL_AVX512; ++isa) {
-    if (strcmp(wanted, names[isa]) == 0 && machine_has(isa)) return isa;
+  int best = GDL_SCALAR;
+  for (int isa = GDL_SCALAR; isa < kIsaCount; ++isa) {
+    if (!machine_has(isa)) continue;
+    if (wanted && strcmp(wanted, kIsaNames[isa]) == 0) return isa;
+    best = isa;
   }
-  return machine_has(GDL_AVX512) ? GDL_AVX512 : machine_has(GDL_AVX2) ? GDL_AVX2 : GDL_SCALAR;
+  return best;
 }
 
 std::atomic<int>& current_isa() {
@@ -47,6 +56,9 @@ const Kernels& kernels() {
 #if defined(GDL_WITH_AVX2)
     case GDL_AVX2: return gdl::kAvx2Kernels;
 #endif
+#if defined(GDL_WITH_NEON)
+    case GDL_NEON: return gdl::kNeonKernels;
+#endif
     default: return gdl::kScalarKernels;
   }
 }
@@ -54,6 +66,8 @@ const Kernels& kernels() {
 }  // namespace
 
 int gdl_get_isa(void) { return current_isa().load(std::memory_order_relaxed); }
+
+const char* gdl_isa_name(int isa) { return isa >= 0 && isa < kIsaCount ? kIsaNames[isa] : nullptr; }
 
 int gdl_isa_available(int isa) { return machine_has(isa) ? 1 : 0; }
 

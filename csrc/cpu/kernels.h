@@ -17,5 +17,8 @@ extern const Kernels kAvx2Kernels;
 #if defined(GDL_WITH_AVX512)
 extern const Kernels kAvx512Kernels;
 #endif
+#if defined(GDL_WITH_NEON)
+extern const Kernels kNeonKernels;
+#endif
 
 }  // namespace gdl

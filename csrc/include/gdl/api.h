@@ -17,7 +17,7 @@ extern "C" {
 
 enum gdl_status { GDL_OK = 0, GDL_BAD_ARGUMENT = -1, GDL_OUT_OF_MEMORY = -2 };
 enum gdl_dtype { GDL_FLOAT32 = 0, GDL_BFLOAT16 = 1, GDL_FLOAT16 = 2 };
-enum gdl_isa { GDL_SCALAR = 0, GDL_AVX2 = 1, GDL_AVX512 = 2 };
+enum gdl_isa { GDL_SCALAR = 0, GDL_AVX2 = 1, GDL_AVX512 = 2, GDL_NEON = 3 };
 enum gdl_path_mode { GDL_LERP = 0, GDL_SLERP = 1, GDL_CATMULL_ROM = 2 };
 
 /* Runs body over [begin, end) in pieces of at least `grain`, on as many threads as the host likes. */
@@ -171,6 +171,7 @@ GDL_EXPORT const char* gdl_cuda_error_string(int error);
 GDL_EXPORT int gdl_get_isa(void);
 GDL_EXPORT int gdl_isa_available(int isa);
 GDL_EXPORT int gdl_set_isa(int isa); /* GDL_BAD_ARGUMENT if this machine or build lacks it */
+GDL_EXPORT const char* gdl_isa_name(int isa); /* "scalar", "avx2", ...; NULL behind the last */
 
 #ifdef __cplusplus
 }

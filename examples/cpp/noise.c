@@ -1,12 +1,7 @@
-/* The kernel core from C, without Python or torch: draws four rows of noise, and the third of them alone.
- *
- *     cmake -S . -B build && cmake --build build
- *     cc csrc/example/noise.c -Icsrc/include -Lbuild/lib -lgdl -Wl,-rpath,build/lib -o noise && ./noise
- */
+/* The kernel core from C, without Python or torch: draws four rows of noise, and the third of them alone. */
+#include <gdl/api.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "gdl/api.h"
 
 int main(void) {
   float rows[4][6], third[6];
