@@ -11,9 +11,11 @@
 #include "storage.inl"
 #include "tile.inl"
 
+#include "bias_act.inl"
 #include "path.inl"
 #include "randn.inl"
 #include "reparam.inl"
+#include "resample.inl"
 
 namespace gdl {
 extern const Kernels GDL_KERNEL_TABLE;

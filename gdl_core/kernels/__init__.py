@@ -1,26 +1,34 @@
-"""The fused operations: noise, reparameterization with its KL divergence, and lines through latent space.
+"""The fused operations: noise, reparameterization with its KL divergence, lines through latent space, and the layers
+of style-based generators (biased activation, resampling with a filter).
 
 Each has `impl="auto" | "reference" | "native"`, works on CPU and CUDA in float32, bfloat16 and float16 (float64 through
 the reference), and is differentiable. Begin with `reparam.py`; `reference.py` is the same in plain torch and says what
 is right; csrc/ holds the native code; `info()` tells what is in use and why. May import torch and gdl_core.errors.
 """
 
+from gdl_core.kernels.bias_act import bias_act
 from gdl_core.kernels.info import info
 from gdl_core.kernels.keys import RNG_VERSION, make_key
 from gdl_core.kernels.path import latent_path, lerp, slerp
 from gdl_core.kernels.randn import randn
 from gdl_core.kernels.reference import LOG_VAR_MAX, LOG_VAR_MIN
 from gdl_core.kernels.reparam import reparameterize
+from gdl_core.kernels.resample import downsample2d, make_filter, resample, upsample2d
 
 __all__ = [
     "LOG_VAR_MAX",
     "LOG_VAR_MIN",
     "RNG_VERSION",
+    "bias_act",
+    "downsample2d",
     "info",
     "latent_path",
     "lerp",
+    "make_filter",
     "make_key",
     "randn",
     "reparameterize",
+    "resample",
     "slerp",
+    "upsample2d",
 ]

@@ -9,4 +9,10 @@ SCHEMAS = (
     " -> (Tensor, Tensor)",
     "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize) -> Tensor",
     "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize) -> (Tensor, Tensor)",
+    "bias_act_forward(Tensor x, Tensor bias, int dim, bool has_bias, float positive, float negative, float limit)"
+    " -> Tensor",
+    "bias_act_backward(Tensor grad_out, Tensor out, int dim, bool has_bias, float positive, float negative, float "
+    "limit) -> (Tensor, Tensor)",
+    "resample(Tensor x, Tensor taps, int up, int down, int left, int right, int top, int bottom, bool flip, float gain)"
+    " -> Tensor",
 )

@@ -58,6 +58,9 @@ struct Scalar {
     return x > high ? high : x;
   }
 
+  // v > 0 ? a : b, so b where v is NaN
+  static GDL_INLINE F where_positive(F v, F a, F b) { return v > 0.0f ? a : b; }
+
   // (first, second) = bit 30 of `word` ? (s, c) : (c, s)
   static GDL_INLINE void swap_if_bit30(U word, F s, F c, F& first, F& second) {
     const bool swap = (word >> 30) & 1;
