@@ -66,7 +66,7 @@ template <class Device> void resample(StableIValue* stack, uint64_t, uint64_t) {
   require(x_arg.dim() == 4, "gdl::resample: x must be (batch, channels, height, width)");
   require(up >= 1 && down >= 1, "gdl::resample: up and down must be 1 or more");
   require(taps_arg.dim() == 1 && taps_arg.size(0) >= 1 && taps_arg.size(0) <= GDL_MAX_TAPS,
-          "gdl::resample: taps must have one dimension and 1 to 1024 numbers");
+          "gdl::resample: taps must have one dimension and 1 to 256 numbers");
   require_float_vector(taps_arg, taps_arg.size(0), x_arg, "gdl::resample: taps must be float32, on x's device");
   Device device(x_arg);
   const Tensor x = std::move(x_arg).contiguous(), taps = std::move(taps_arg).contiguous();

@@ -12,7 +12,7 @@ from torch import Tensor
 from gdl_core.kernels import ops, reference_style
 from gdl_core.kernels._load import Impl, transforms_active, use_native
 
-MAX_TAPS = 1024
+MAX_TAPS = 256
 
 Grid = tuple[int, int, int, int, int, int]  # up, down, left, right, top, bottom
 
@@ -56,7 +56,7 @@ def _four(padding: Padding) -> tuple[int, int, int, int]:
         raise ValueError(
             f"padding must be 1, 2 (before, after) or 4 (left, right, top, bottom) integers, got {padding!r}"
         )
-    return numbers  # type: ignore[return-value]
+    return numbers
 
 
 def _check(x: Tensor, filter: Tensor, up: int, down: int) -> None:  # noqa: A002

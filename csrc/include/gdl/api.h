@@ -118,7 +118,7 @@ typedef struct gdl_resample_args {
   void* out;         /* (planes, out_height, out_width) */
 } gdl_resample_args;
 
-#define GDL_MAX_TAPS 1024
+#define GDL_MAX_TAPS 256
 
 /* Every operation NAME has a struct gdl_NAME_args and these functions:
  *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
