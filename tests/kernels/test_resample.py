@@ -26,7 +26,7 @@ pytestmark = [
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}
 FACTORS = [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3)]
-PADDINGS: list[Any] = [(2, 1), (3, 0, 1, 4), (-1, 5, 6, -2), 9]
+PADDINGS: list[Any] = [(4, 3), (3, 0, 1, 4), (-1, 5, 6, -2), 9]
 PLAIN = make_filter()
 
 
@@ -188,7 +188,7 @@ def test_bits_do_not_depend_on_threads() -> None:
 
 @needs_native
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
-@pytest.mark.parametrize(("up", "down"), FACTORS)
+@pytest.mark.parametrize(("up", "down"), [(2, 1), (1, 2), (3, 2)])
 def test_opcheck(up: int, down: int, dtype: torch.dtype) -> None:
     x = torch.randn(2, 3, 6, 5).to(dtype)
     opcheck(torch.ops.gdl.resample.default, (x, PLAIN, up, down, 2, 1, -1, 4, False, 2.0))
