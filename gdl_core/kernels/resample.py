@@ -108,8 +108,8 @@ def resample(
             gradient.
         RuntimeError: impl is "native" where there is no native code.
 
-    >>> resample(torch.ones(1, 1, 1, 2), torch.tensor([3.0, 1.0]), padding=(1, 0, 0, 1))
-    tensor([[[[9., 12.]]]])
+    >>> resample(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([3.0, 1.0]), padding=(1, 0, 1, 0)).tolist()
+    [[[[9.0, 21.0]]]]
     """
     _check(x, filter, up, down)
     left, right, top, bottom = _four(padding)
