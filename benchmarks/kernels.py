@@ -218,13 +218,15 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=15, help="pairs of runs for each ratio")
     parser.add_argument("--quick", action="store_true", help="leave out the largest shapes")
     arguments = parser.parse_args()
+    from kernel_cases_style import style_cases  # takes Result and compare from this file
+
     torch.set_num_threads(1)
     results = []
     for i, (rows, cols) in enumerate(SHAPES):
         if not (arguments.quick and rows * cols > 1 << 20):
             goals = (GOALS["forward"][i], GOALS["forward + KL"][i], GOALS["train step"][i])
             results += reparameterize_cases(rows, cols, goals, arguments.pairs)
-    results += path_cases(arguments.pairs) + mdn_cases(arguments.pairs)
+    results += path_cases(arguments.pairs) + mdn_cases(arguments.pairs) + style_cases(arguments.pairs)
     environment = {
         "cpu": cpu_name(),
         "implementation": info()["cpu"]["implementation"],

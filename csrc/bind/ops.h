@@ -25,6 +25,7 @@ struct Op {
 std::vector<Op> mdn_ops();
 std::vector<Op> noise_ops();
 std::vector<Op> path_ops();
+std::vector<Op> style_ops();
 
 inline void check_status(int status) {
   require(status != GDL_OUT_OF_MEMORY, "gdl: out of memory for intermediate results");

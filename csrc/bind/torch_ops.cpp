@@ -49,7 +49,7 @@ namespace {
 
 std::vector<Op> all_ops() {
   std::vector<Op> ops;
-  for (const std::vector<Op>& family : {noise_ops(), path_ops(), mdn_ops()}) {
+  for (const std::vector<Op>& family : {noise_ops(), path_ops(), mdn_ops(), style_ops()}) {
     ops.insert(ops.end(), family.begin(), family.end());
   }
   return ops;

@@ -13,12 +13,14 @@
 #include "tile.inl"
 
 #include "arithmetic.inl"
+#include "bias_act.inl"
 #include "mdn.inl"
 #include "mdn_sample.inl"
 #include "path.inl"
 #include "path_backward.inl"
 #include "randn.inl"
 #include "reparam.inl"
+#include "resample.inl"
 
 namespace gdl {
 extern const Kernels GDL_KERNEL_TABLE;

@@ -32,12 +32,12 @@ static Storage draw(int64_t rows, int dtype, uint64_t seed) {
 }
 
 static uint64_t noise_and_reparam(uint64_t hash, int dtype) {
-  const gdl_noise noise = {kRows, kCols, 99, 1ull << 40};
+  const gdl_noise noise = {kRows, kCols, 99, 1ull << 40, nullptr};
   const Storage mean = draw(kRows, dtype, 1), log_var = draw(kRows, dtype, 2), grad_z = draw(kRows, dtype, 3);
   Storage z(kRows, dtype), grad_mean(kRows, dtype), grad_log_var(kRows, dtype);
   float kl[kRows], grad_kl[kRows];
   for (float& g : grad_kl) g = 0.75f;
-  const gdl_reparam_forward_args forward = {noise, dtype, mean.data.data(), log_var.data.data(), z.data.data(), kl};
+  const gdl_reparam_forward_args forward = {noise, dtype, mean.data.data(), log_var.data.data(), z.data.data(), kl, GDL_KL_ROWS};
   const gdl_reparam_backward_args backward = {noise, dtype, grad_z.data.data(), grad_kl, 0, 0.5f, mean.data.data(),
                                               log_var.data.data(), grad_mean.data.data(), grad_log_var.data.data()};
   CHECK(gdl_cpu_reparam_forward(&forward, nullptr) == GDL_OK, "forward");
@@ -47,7 +47,7 @@ static uint64_t noise_and_reparam(uint64_t hash, int dtype) {
 }
 
 static uint64_t path(uint64_t hash, int dtype) {
-  const gdl_path shape = {kCount, kSteps, kRows, kCols, GDL_SLERP, 1};
+  const gdl_path shape = {kCount, kSteps, kRows, kCols, GDL_SLERP, 1, 0, 0, 0};
   const float t[kSteps] = {-0.25f, 0.0f, 0.3f, 1.0f, 1.7f, 2.0f, 2.5f};
   const Storage keyframes = draw(kCount * kRows, dtype, 4), grad_out = draw(kSteps * kRows, dtype, 5);
   Storage out(kSteps * kRows, dtype), grad_keyframes(kCount * kRows, dtype);

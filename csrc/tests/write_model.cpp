@@ -13,7 +13,7 @@ static std::string model_file(const std::string& format, const std::string& mode
   std::string header, data;
   auto add = [&](const std::string& name, int rows, int cols) {
     std::vector<float> values((size_t)(rows * cols));
-    const gdl_noise noise = {rows, cols, 11, data.size()};
+    const gdl_noise noise = {rows, cols, 11, data.size(), nullptr};
     const gdl_randn_args args = {noise, GDL_FLOAT32, values.data()};
     gdl_cpu_randn(&args, nullptr);
     const std::string begin = std::to_string(data.size());

@@ -32,7 +32,7 @@ void check(int status, const char* what) {
 // (frames, latent)
 std::vector<float> walk(const Walk& w, long long latent) {
   std::vector<float> keyframes(static_cast<size_t>(w.keyframes * latent)), out(static_cast<size_t>(w.frames * latent));
-  const gdl_noise noise = {w.keyframes, latent, static_cast<uint64_t>(w.seed), 0};
+  const gdl_noise noise = {w.keyframes, latent, static_cast<uint64_t>(w.seed), 0, nullptr};
   const gdl_randn_args randn = {noise, GDL_FLOAT32, keyframes.data()};
   check(gdl_cpu_randn(&randn, nullptr), "noise");
 
@@ -40,7 +40,7 @@ std::vector<float> walk(const Walk& w, long long latent) {
   for (long long i = 0; i < w.frames; ++i) {
     t[static_cast<size_t>(i)] = static_cast<float>(static_cast<double>(i * (w.keyframes - 1)) / static_cast<double>(w.frames - 1));
   }
-  const gdl_path path = {w.keyframes, w.frames, 1, latent, GDL_SLERP, 0};
+  const gdl_path path = {w.keyframes, w.frames, 1, latent, GDL_SLERP, 0, 0, 0, 0};
   const gdl_path_forward_args forward = {path, GDL_FLOAT32, keyframes.data(), t.data(), out.data()};
   check(gdl_cpu_path_forward(&forward, nullptr), "path");
   return out;

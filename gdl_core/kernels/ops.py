@@ -110,6 +110,26 @@ def mdn_sample(logits: Tensor, mean: Tensor, log_std: Tensor, key: Tensor, tempe
     return out
 
 
+def bias_act_forward(x: Tensor, bias: Tensor | None, dim: int, slopes: tuple[float, float, float]) -> Tensor:
+    """Return the activation; slopes are those above and below zero and the limit, bias is float32."""
+    out: Tensor = torch.ops.gdl.bias_act_forward.default(x, x if bias is None else bias, dim, bias is not None, *slopes)
+    return out
+
+
+def bias_act_backward(
+    grad: Tensor, out: Tensor, dim: int, with_bias: bool, slopes: tuple[float, float, float]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of x and bias (float32, empty if not wanted)."""
+    grads: tuple[Tensor, Tensor] = torch.ops.gdl.bias_act_backward.default(grad, out, dim, with_bias, *slopes)
+    return grads
+
+
+def resample(x: Tensor, taps: Tensor, grid: tuple[int, int, int, int, int, int], flip: bool, gain: float) -> Tensor:
+    """Return the resampled pictures; grid is (up, down, left, right, top, bottom), taps are float32."""
+    out: Tensor = torch.ops.gdl.resample.default(x, taps, *grid, flip, gain)
+    return out
+
+
 def noise_like(tensor: Tensor, key: Tensor) -> Tensor:
     """Float32 noise for a tensor, by the fastest way that works under every transform."""
     if use_native("auto", tensor.device, torch.float32):
@@ -174,6 +194,27 @@ def _fake_mdn_sample(
     return mean.new_empty((rows, cols)), mean.new_empty((rows,), dtype=torch.int64)
 
 
+def _fake_bias_act_forward(
+    x: Tensor, bias: Tensor, dim: int, has_bias: bool, positive: float, negative: float, limit: float
+) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _fake_bias_act_backward(
+    grad_out: Tensor, out: Tensor, dim: int, has_bias: bool, positive: float, negative: float, limit: float
+) -> tuple[Tensor, Tensor]:
+    channels = out.shape[dim] if has_bias else 0
+    grad_x = torch.empty_like(out, memory_format=torch.contiguous_format)
+    return grad_x, out.new_empty((channels,), dtype=torch.float32)
+
+
+def _fake_resample(x: Tensor, taps: Tensor, up: int, down: int, *rest: Any) -> Tensor:
+    left, right, top, bottom = rest[:4]
+    height = (x.shape[2] * up + top + bottom - taps.shape[0]) // down + 1
+    width = (x.shape[3] * up + left + right - taps.shape[0]) // down + 1
+    return x.new_empty((x.shape[0], x.shape[1], height, width))
+
+
 def _register_vmap(name: str, draw: Callable[[Tensor, Tensor], Tensor]) -> None:
     """One call for each key: an unbatched key draws the same noise for every sample and never comes here."""
 
@@ -198,6 +239,9 @@ def _register() -> None:
     torch.library.register_fake("gdl::mdn_nll_backward", _fake_mdn_nll_backward)
     torch.library.register_fake("gdl::mdn_sample", _fake_mdn_sample)
     torch.library.register_fake("gdl::arithmetic", _fake_arithmetic)
+    torch.library.register_fake("gdl::bias_act_forward", _fake_bias_act_forward)
+    torch.library.register_fake("gdl::bias_act_backward", _fake_bias_act_backward)
+    torch.library.register_fake("gdl::resample", _fake_resample)
     _register_vmap("gdl::randn", randn)
     _register_vmap("gdl::uniform", uniform)
 

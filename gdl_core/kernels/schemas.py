@@ -17,4 +17,10 @@ SCHEMAS = (
     "mdn_nll_backward(Tensor grad, Tensor logits, Tensor mean, Tensor log_std, Tensor target)"
     " -> (Tensor, Tensor, Tensor, Tensor)",
     "mdn_sample(Tensor logits, Tensor mean, Tensor log_std, Tensor key, float temperature) -> (Tensor, Tensor)",
+    "bias_act_forward(Tensor x, Tensor bias, int dim, bool has_bias, float positive, float negative, float limit)"
+    " -> Tensor",
+    "bias_act_backward(Tensor grad_out, Tensor out, int dim, bool has_bias, float positive, float negative, float "
+    "limit) -> (Tensor, Tensor)",
+    "resample(Tensor x, Tensor taps, int up, int down, int left, int right, int top, int bottom, bool flip, float gain)"
+    " -> Tensor",
 )

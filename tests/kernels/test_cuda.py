@@ -7,15 +7,16 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import (
+    bias_act,
     info,
     latent_arithmetic,
     latent_path,
     lerp,
+    make_filter,
     make_key,
-    mdn_nll,
-    mdn_sample,
     randn,
     reparameterize,
+    resample,
     uniform,
 )
 
@@ -81,6 +82,41 @@ def test_paths_are_those_of_the_cpu(cols: int, closed: bool, normalize: bool, mo
         both.append([x.detach().cpu() for x in (out, *torch.autograd.grad(out.square().sum(), (points, time)))])
     for a, b in zip(*both, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-3 * cols)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 7, 9), (2, 16, 64, 64), (64, 33), (2, 0, 4), (2, 3, 0), (70000, 4), (2, 3, 70001)]
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("clamp", [None, 0.5])
+def test_biased_activation_is_that_of_the_cpu(shape: tuple[int, ...], dtype: torch.dtype, clamp: float | None) -> None:
+    torch.manual_seed(0)
+    base, weights, both = torch.randn(shape).to(dtype), torch.randn(shape[1]), []
+    for device in ("cuda", "cpu"):
+        x, bias = base.to(device).requires_grad_(), weights.to(device).requires_grad_()
+        out = bias_act(x, bias, clamp=clamp)
+        first = torch.autograd.grad(out.float().square().sum(), (x, bias), create_graph=True)
+        second = torch.autograd.grad(first[0].float().square().sum(), (x, bias))
+        both.append([t.detach().cpu() for t in (out, *first, *second)])
+    for i, (a, b) in enumerate(zip(*both, strict=True)):
+        if i in (0, 1, 3):  # one element each: the same operations in the same order
+            assert torch.equal(a, b)
+        else:
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * float(1 + b.abs().max()) if b.numel() else 0)
+
+
+@pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize("count", [1, 4, 9])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_resampling_has_the_bits_of_the_cpu(dtype: torch.dtype, count: int, up: int, down: int) -> None:
+    torch.manual_seed(0)
+    base, taps, both = torch.randn(2, 3, 17, 33).to(dtype), torch.randn(count), []
+    for device in ("cuda", "cpu"):
+        x = base.to(device).requires_grad_()
+        out = resample(x, taps.to(device), up=up, down=down, padding=(5, 4, -1, 9), gain=1.5)
+        both.append([t.detach().cpu() for t in (out, *torch.autograd.grad(out, x, torch.ones_like(out)))])
+    assert all(torch.equal(a, b) for a, b in zip(*both, strict=True))
+    assert resample(base.cuda(), make_filter(device="cuda"), padding=2).shape == (2, 3, 18, 34)
 
 
 def test_a_captured_graph_reads_a_new_key_at_each_replay() -> None:

@@ -141,13 +141,53 @@ typedef struct gdl_mdn_sample_args {
   int64_t* component; /* (rows) */
 } gdl_mdn_sample_args;
 
+/* A tensor of (outer, channels, inner) elements. out = clamp((x + bias) * slope), where the slope is `positive` above zero
+ * and `negative` elsewhere, and values are clamped to [-limit, limit]; limit INFINITY clamps nothing. */
+typedef struct gdl_bias_act {
+  int64_t outer, channels, inner;
+  float positive, negative, limit; /* positive > 0, negative >= 0: the sign of out is that of x + bias */
+} gdl_bias_act;
+
+typedef struct gdl_bias_act_forward_args {
+  gdl_bias_act shape;
+  int32_t dtype;
+  const void* x;     /* (outer, channels, inner) */
+  const float* bias; /* (channels), or NULL */
+  void* out;         /* (outer, channels, inner) */
+} gdl_bias_act_forward_args;
+
+/* grad_x = grad_out * the slope at out, zero where out is clamped. Being linear in grad_out, it is its own gradient. */
+typedef struct gdl_bias_act_backward_args {
+  gdl_bias_act shape;
+  int32_t dtype;
+  const void *grad_out, *out; /* (outer, channels, inner) */
+  void* grad_x;               /* (outer, channels, inner) */
+  float* grad_bias;           /* (channels), or NULL */
+} gdl_bias_act_backward_args;
+
+/* `planes` pictures: `up - 1` zeros behind each pixel to its right and below, zeros added (or rows and columns cut off)
+ * at the top and left so that `top` and `left` lie before the first pixel, convolution with the taps in both directions
+ * times `gain`, and every `down`-th row and column of what fits. The sizes of the result say how much is added below and
+ * to the right. */
+typedef struct gdl_resample_args {
+  int64_t planes, height, width, out_height, out_width, left, top, up, down, tap_count;
+  int32_t dtype, flip; /* flip: correlation */
+  float gain;
+  const void* x;     /* (planes, height, width) */
+  const float* taps; /* (tap_count), 1 <= tap_count <= GDL_MAX_TAPS */
+  void* out;         /* (planes, out_height, out_width) */
+} gdl_resample_args;
+
+#define GDL_MAX_TAPS 256
+
 /* Every operation NAME has a struct gdl_NAME_args and these functions:
  *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
  *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are cudaError_t
  *   gdl_cuda_NAME_scratch  the bytes of device memory that gdl_cuda_NAME wants as `scratch` */
 #define GDL_OPERATIONS(X) \
   X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward) X(arithmetic) \
-  X(mdn_nll_forward) X(mdn_nll_backward) X(mdn_sample)
+  X(mdn_nll_forward) X(mdn_nll_backward) X(mdn_sample) \
+  X(bias_act_forward) X(bias_act_backward) X(resample)
 
 typedef struct gdl_cuda_call {
   const int64_t* device_key; /* int64[2] (seed, offset) on the device, which overrides args->noise, or NULL */

@@ -66,6 +66,11 @@ struct Avx2 {
     return make(_mm256_andnot_ps(_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ), v.low),
                 _mm256_andnot_ps(_mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ), v.high));
   }
+  static GDL_INLINE F where_positive(F v, F a, F b) {
+    const __m256 zero = _mm256_setzero_ps();
+    return make(_mm256_blendv_ps(b.low, a.low, _mm256_cmp_ps(v.low, zero, _CMP_GT_OQ)),
+                _mm256_blendv_ps(b.high, a.high, _mm256_cmp_ps(v.high, zero, _CMP_GT_OQ)));
+  }
   static GDL_INLINE void swap_if_bit30(U word, F s, F c, F& first, F& second) {
     const __m256 low = _mm256_castsi256_ps(_mm256_slli_epi32(word.low, 1));  // blendv looks at the sign bit
     const __m256 high = _mm256_castsi256_ps(_mm256_slli_epi32(word.high, 1));
@@ -114,6 +119,15 @@ struct Avx2 {
     store_interleaved_half(p + 32, v[0].high, v[1].high, v[2].high, v[3].high);
   }
 
+  static GDL_INLINE void interleave(F a, F b, F& first, F& second) {
+    first = interleave_half(a.low, b.low);
+    second = interleave_half(a.high, b.high);
+  }
+  static GDL_INLINE void deinterleave(F first, F second, F& a, F& b) {
+    a = make(gather_half<0x88>(first), gather_half<0x88>(second));
+    b = make(gather_half<0xDD>(first), gather_half<0xDD>(second));
+  }
+
   static GDL_INLINE float sum(F v) {
     const __m256 eight = _mm256_add_ps(v.low, v.high);
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -122,6 +136,16 @@ struct Avx2 {
   }
 
  private:
+  static GDL_INLINE F interleave_half(__m256 a, __m256 b) {
+    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    return make(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
+  }
+  // The even (0x88) or odd (0xDD) lanes of v.
+  template <int kLanesOfFour> static GDL_INLINE __m256 gather_half(F v) {
+    const __m256 mixed = _mm256_shuffle_ps(v.low, v.high, kLanesOfFour);
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
+  }
+
   // AVX2 converts signed integers only. high * 65536 is exact, so the fma rounds once, as a direct conversion would.
   static GDL_INLINE __m256 half_from_unsigned(__m256i a) {
     const __m256 high = _mm256_cvtepi32_ps(_mm256_srli_epi32(a, 16));

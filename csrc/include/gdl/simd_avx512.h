@@ -37,6 +37,9 @@ struct Avx512 {
   static GDL_INLINE F clamp(F x, float low, float high) {
     return _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x));
   }
+  static GDL_INLINE F where_positive(F v, F a, F b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_GT_OQ), a);
+  }
   static GDL_INLINE void swap_if_bit30(U word, F s, F c, F& first, F& second) {
     const __mmask16 swap = _mm512_test_epi32_mask(word, _mm512_set1_epi32(1 << 30));
     first = _mm512_mask_mov_ps(c, swap, s);
@@ -101,6 +104,17 @@ struct Avx512 {
     _mm512_storeu_ps(p + 16, _mm512_shuffle_f32x4(r0, r2, 0xDD));
     _mm512_storeu_ps(p + 32, _mm512_shuffle_f32x4(r1, r3, 0x88));
     _mm512_storeu_ps(p + 48, _mm512_shuffle_f32x4(r1, r3, 0xDD));
+  }
+
+  static GDL_INLINE void interleave(F a, F b, F& first, F& second) {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    first = _mm512_permutex2var_ps(a, low, b);
+    second = _mm512_permutex2var_ps(a, _mm512_add_epi32(low, _mm512_set1_epi32(8)), b);
+  }
+  static GDL_INLINE void deinterleave(F first, F second, F& a, F& b) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    a = _mm512_permutex2var_ps(first, even, second);
+    b = _mm512_permutex2var_ps(first, _mm512_add_epi32(even, _mm512_set1_epi32(1)), second);
   }
 
   static GDL_INLINE float sum(F v) {

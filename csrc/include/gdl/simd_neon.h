@@ -32,6 +32,10 @@ struct Neon {
   static GDL_INLINE F add(F x, F y) { return GDL_EACH2(F, vaddq_f32, x, y); }
   static GDL_INLINE F sub(F x, F y) { return GDL_EACH2(F, vsubq_f32, x, y); }
   static GDL_INLINE F mul(F x, F y) { return GDL_EACH2(F, vmulq_f32, x, y); }
+  static GDL_INLINE F div(F x, F y) { return GDL_EACH2(F, vdivq_f32, x, y); }
+  static GDL_INLINE F max(F x, F y) { return GDL_EACH2(F, quarter_larger, x, y); }
+  static GDL_INLINE F unless_less(F x, F y, F v) { return GDL_EACH3(F, quarter_unless_less, x, y, v); }
+  static GDL_INLINE F where_positive(F v, F x, F y) { return GDL_EACH3(F, quarter_where_positive, v, x, y); }
   static GDL_INLINE F fma(F x, F y, F z) { return GDL_EACH3(F, vfmaq_f32, z, x, y); }
   static GDL_INLINE F sqrt(F x) { return GDL_EACH1(F, vsqrtq_f32, x); }
   static GDL_INLINE U bits(F x) { return GDL_EACH1(U, vreinterpretq_u32_f32, x); }
@@ -108,6 +112,17 @@ struct Neon {
     vst4q_f32(p + 48, float32x4x4_t{{v[0].d, v[1].d, v[2].d, v[3].d}});
   }
 
+  static GDL_INLINE void interleave(F x, F y, F& first, F& second) {
+    first = F{vzip1q_f32(x.a, y.a), vzip2q_f32(x.a, y.a), vzip1q_f32(x.b, y.b), vzip2q_f32(x.b, y.b)};
+    second = F{vzip1q_f32(x.c, y.c), vzip2q_f32(x.c, y.c), vzip1q_f32(x.d, y.d), vzip2q_f32(x.d, y.d)};
+  }
+  static GDL_INLINE void deinterleave(F first, F second, F& x, F& y) {
+    x = F{vuzp1q_f32(first.a, first.b), vuzp1q_f32(first.c, first.d), vuzp1q_f32(second.a, second.b),
+          vuzp1q_f32(second.c, second.d)};
+    y = F{vuzp2q_f32(first.a, first.b), vuzp2q_f32(first.c, first.d), vuzp2q_f32(second.a, second.b),
+          vuzp2q_f32(second.c, second.d)};
+  }
+
   static GDL_INLINE float sum(F v) {
     const float32x4_t four = vaddq_f32(vaddq_f32(v.a, v.c), vaddq_f32(v.b, v.d));
     const float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
@@ -126,6 +141,14 @@ struct Neon {
   static GDL_INLINE float32x4_t quarter_max(float32x4_t x, float32x4_t low) { return vbslq_f32(vcltq_f32(x, low), low, x); }
   static GDL_INLINE float32x4_t quarter_min(float32x4_t x, float32x4_t high) {
     return vbslq_f32(vcgtq_f32(x, high), high, x);
+  }
+
+  static GDL_INLINE float32x4_t quarter_larger(float32x4_t x, float32x4_t y) { return vbslq_f32(vcgtq_f32(x, y), x, y); }
+  static GDL_INLINE float32x4_t quarter_unless_less(float32x4_t x, float32x4_t y, float32x4_t v) {
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), vcltq_f32(x, y)));
+  }
+  static GDL_INLINE float32x4_t quarter_where_positive(float32x4_t v, float32x4_t x, float32x4_t y) {
+    return vbslq_f32(vcgtq_f32(v, vdupq_n_f32(0.0f)), x, y);
   }
 
   // The products of the lower and of the upper two lanes, 64 bits each; both halves of a product are wanted, and the

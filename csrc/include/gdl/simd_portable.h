@@ -50,14 +50,14 @@ struct Portable {
     for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] + b.lane[i];
     return r;
   }
-  static GDL_INLINE F mul(const F& a, const F& b) {
-    F r;
-    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] * b.lane[i];
-    return r;
-  }
   static GDL_INLINE F sub(const F& a, const F& b) {
     F r;
     for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] - b.lane[i];
+    return r;
+  }
+  static GDL_INLINE F mul(const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] * b.lane[i];
     return r;
   }
   static GDL_INLINE F div(const F& a, const F& b) {
@@ -78,6 +78,16 @@ struct Portable {
   static GDL_INLINE F fma(const F& a, const F& b, const F& c) {
     F r;
     for (int i = 0; i < 16; ++i) r.lane[i] = Scalar::fma(a.lane[i], b.lane[i], c.lane[i]);
+    return r;
+  }
+  static GDL_INLINE F clamp(const F& x, float low, float high) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = Scalar::clamp(x.lane[i], low, high);
+    return r;
+  }
+  static GDL_INLINE F where_positive(const F& v, const F& a, const F& b) {
+    F r;
+    for (int i = 0; i < 16; ++i) r.lane[i] = Scalar::where_positive(v.lane[i], a.lane[i], b.lane[i]);
     return r;
   }
 
@@ -115,6 +125,25 @@ struct Portable {
   static GDL_INLINE void store_interleaved(float* p, const F (&v)[4]) {
     for (int i = 0; i < 16; ++i) {
       for (int j = 0; j < 4; ++j) p[4 * i + j] = v[j].lane[i];
+    }
+  }
+
+  // (first, second) = a[0] b[0] a[1] b[1] ...
+  static GDL_INLINE void interleave(const F& a, const F& b, F& first, F& second) {
+    for (int i = 0; i < 8; ++i) {
+      first.lane[2 * i] = a.lane[i];
+      first.lane[2 * i + 1] = b.lane[i];
+      second.lane[2 * i] = a.lane[i + 8];
+      second.lane[2 * i + 1] = b.lane[i + 8];
+    }
+  }
+  // Undoes interleave.
+  static GDL_INLINE void deinterleave(const F& first, const F& second, F& a, F& b) {
+    for (int i = 0; i < 8; ++i) {
+      a.lane[i] = first.lane[2 * i];
+      b.lane[i] = first.lane[2 * i + 1];
+      a.lane[i + 8] = second.lane[2 * i];
+      b.lane[i + 8] = second.lane[2 * i + 1];
     }
   }
 

@@ -64,6 +64,8 @@ struct Scalar {
   static GDL_INLINE F max(F a, F b) { return a > b ? a : b; }
   // v, or zero where a < b.
   static GDL_INLINE F unless_less(F a, F b, F v) { return a < b ? 0.0f : v; }
+  // v > 0 ? a : b, so b where v is NaN
+  static GDL_INLINE F where_positive(F v, F a, F b) { return v > 0.0f ? a : b; }
 
   // (first, second) = bit 30 of `word` ? (s, c) : (c, s)
   static GDL_INLINE void swap_if_bit30(U word, F s, F c, F& first, F& second) {
