@@ -18,7 +18,21 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gdl_core.kernels import latent_path, make_key, randn, reparameterize
+from gdl_core.kernels import (
+    bias_act,
+    latent_arithmetic,
+    latent_path,
+    lerp,
+    make_filter,
+    make_key,
+    mdn_nll,
+    mdn_sample,
+    randn,
+    reparameterize,
+    resample,
+    slerp,
+    uniform,
+)
 from gdl_core.kernels._load import why_not_native
 from gdl_core.kernels.path import Mode
 from gdl_core.kernels.schemas import SCHEMAS
@@ -60,19 +74,48 @@ def noise(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> None:
     for mean, log_var in tensors(shape, dtype, device, 2):
         for where in (key, key.to(device)):
             randn(shape, key=where, dtype=dtype, device=device)
+            uniform(shape, key=where, dtype=dtype, device=device)
             reparameterize(mean.detach(), log_var.detach(), key=where)
         gradients([mean, log_var], reparameterize(mean, log_var, key=key))
         for kl in ("none", "sum", "mean"):
             z, divergence = reparameterize(mean, log_var, key=key, kl=kl)
             gradients([mean, log_var], z, divergence)
             gradients([mean, log_var], divergence)
+        z, divergence = reparameterize(mean, log_var, key=key, kl="mean", free_bits=0.5)
+        gradients([mean, log_var], z, divergence)
+        keys = torch.stack([key + row for row in range(shape[0])]) if shape[0] else torch.zeros(0, 2, dtype=torch.int64)
+        reparameterize(mean.detach(), log_var.detach(), key=keys)
 
 
 def paths(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> None:
-    for mode, normalize in product(get_args(Mode), (False, True)):
+    t = torch.tensor([0.3, -0.5, 1.9, 1.0, 2.5], device=device, requires_grad=True)
+    for mode, flag in product(get_args(Mode), (False, True)):
         for (keyframes,) in tensors((3, *shape), dtype, device, 1):
-            t = torch.tensor([0.3, -0.5, 1.9, 1.0, 2.5], device=device, requires_grad=True)
-            gradients([keyframes, t], latent_path(keyframes, t, mode, normalize=normalize))
+            gradients([keyframes, t], latent_path(keyframes, t, mode, normalize=flag, closed=flag))
+    for a, b in tensors(shape, dtype, device, 2):
+        lerp(a.detach(), b.detach(), t.detach())
+        slerp(a.detach(), b.detach(), t.detach())
+        gradients([a, b], latent_arithmetic(a, b, torch.ones(5, shape[0], device=device)))
+
+
+def mixtures(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> None:
+    rows, size = shape
+    for mean, log_std in tensors((rows, 3, max(size, 1)), dtype, device, 2):
+        logits = torch.randn(rows, 3, device=device).to(dtype).requires_grad_()
+        target = mean.detach()[:, 0].clone().requires_grad_()
+        gradients([logits, mean, log_std, target], mdn_nll(logits, mean, log_std, target))
+        for temperature in (0.0, 0.7):
+            mdn_sample(logits, mean, log_std, seed=1, temperature=temperature)
+
+
+def generator_layers(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> None:
+    taps = make_filter([1, 3, 3, 1]).to(device)
+    for (x,) in tensors((2, *shape), dtype, device, 1):
+        bias = torch.ones(shape[0], device=device, requires_grad=True)
+        gradients([x, bias], bias_act(x, bias, clamp=1.0))
+        if x.numel():
+            for up, down in ((1, 1), (2, 1), (1, 2), (3, 2)):
+                gradients([x], resample(x[None], taps, up=up, down=down, padding=3))
 
 
 def main() -> None:
@@ -86,6 +129,8 @@ def main() -> None:
         for shape, dtype in product(SHAPES if arguments.small else SHAPES + LARGE, DTYPES):
             noise(shape, dtype, arguments.device)
             paths(shape, dtype, arguments.device)
+            mixtures(shape, dtype, arguments.device)
+            generator_layers(shape, dtype, arguments.device)
         if arguments.device == "cuda":
             torch.cuda.synchronize()
     wanted = {schema.partition("(")[0] for schema in SCHEMAS}
