@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from kernels import Result, compare
+from paired import Result, compare
 from torch import Tensor
 
 from gdl_core.kernels import make_key, mdn_nll, mdn_sample

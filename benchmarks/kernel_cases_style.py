@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from kernels import Result, compare
+from paired import Result, compare
 from torch import Tensor
 
 from gdl_core.kernels import bias_act, downsample2d, make_filter, resample, upsample2d
