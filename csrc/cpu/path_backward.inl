@@ -115,7 +115,7 @@ template <class Storage, int kPoints> struct PathBackwardTasks {
     for (int64_t col = 0; col < p.cols; col += kPiece) {
       const int64_t count = smaller(kPiece, p.cols - col);
       float sums[kPiece + kLanes] = {};
-      for (int point = 0; point < kPoints; ++point) {
+      for (int point = kPoints - 1; point >= 0; --point) {
         const int64_t segment = segment_of(p, keyframe, point);
         if (segment >= 0) add_segment(segment, point, row, col, count, sums);
       }

@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t e = thread_index(); e < p.count * p.rows * p.cols; e += thread_count()) {
     const int64_t i = e / p.cols, col = e - i * p.cols, keyframe = i / p.rows, row = i - keyframe * p.rows;
     float sum = 0.0f;
-    for (int point = 0; point < kPoints; ++point) {
+    for (int point = kPoints - 1; point >= 0; --point) {
       const int64_t segment = segment_of(p, keyframe, point);
       if (segment < 0) continue;
       for (int64_t k = row; k < p.steps * p.rows; k += p.rows) {

@@ -26,7 +26,7 @@ struct Storage {
 
 static Storage draw(int64_t rows, int dtype, uint64_t seed) {
   Storage out(rows, dtype);
-  const gdl_randn_args args = {{rows, kCols, seed, 0xfffffff0u}, dtype, out.data.data()};
+  const gdl_randn_args args = {{rows, kCols, seed, 0xfffffff0u, nullptr}, dtype, out.data.data()};
   CHECK(gdl_cpu_randn(&args, nullptr) == GDL_OK, "randn");
   return out;
 }
