@@ -28,7 +28,7 @@ function(add_example_test name expect)
 endfunction()
 
 add_example_test(noise "" noise)
-add_example_test(walk "walk.png: 20 pictures through 4 keyframes of 3 numbers" walk good.gdl 20 4 1)
+add_example_test(walk "walk: 20 pictures through 4 keyframes of 3 numbers" walk good.gdl 20 4 1)
 add_example_test(no_file "nowhere.gdl: cannot be read" walk nowhere.gdl)
 add_example_test(cut "cut.gdl: cut short" walk cut.gdl)
 add_example_test(newer "newer.gdl: format 2" walk newer.gdl)

@@ -3,20 +3,11 @@
 #include <string.h>
 
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "check.h"
 #include "gdl/api.h"
-
-static void three_threads(int64_t begin, int64_t end, int64_t, gdl_body body, void* context) {
-  std::vector<std::thread> threads;
-  const int64_t size = (end - begin + 2) / 3;
-  for (int64_t b = begin; b < end; b += size) {
-    threads.emplace_back(body, b, b + size < end ? b + size : end, context);
-  }
-  for (std::thread& t : threads) t.join();
-}
+#include "threads.h"
 
 static std::vector<uint16_t> make_storage(int64_t n, int dtype, float scale, unsigned seed) {
   std::mt19937 random(seed);

@@ -4,21 +4,14 @@
 #include <string.h>
 
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "check.h"
 #include "gdl/api.h"
 #include "gdl/simd_portable.h"
+#include "threads.h"
 
 typedef std::vector<float> Floats;
-
-static void three_threads(int64_t begin, int64_t end, int64_t, gdl_body body, void* context) {
-  std::vector<std::thread> threads;
-  const int64_t size = (end - begin + 2) / 3;
-  for (int64_t b = begin; b < end; b += size) threads.emplace_back(body, b, b + size < end ? b + size : end, context);
-  for (std::thread& t : threads) t.join();
-}
 
 struct Shape {
   int64_t rows, components, cols;

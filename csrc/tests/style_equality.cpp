@@ -4,22 +4,13 @@
 #include <string.h>
 
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "check.h"
 #include "gdl/api.h"
+#include "threads.h"
 
 typedef std::vector<uint16_t> Bytes;
-
-static void three_threads(int64_t begin, int64_t end, int64_t, gdl_body body, void* context) {
-  std::vector<std::thread> threads;
-  const int64_t size = (end - begin + 2) / 3;
-  for (int64_t b = begin; b < end; b += size) {
-    threads.emplace_back(body, b, b + size < end ? b + size : end, context);
-  }
-  for (std::thread& t : threads) t.join();
-}
 
 static int64_t words(int64_t n, int dtype) { return dtype == GDL_FLOAT32 ? 2 * n : n; }
 

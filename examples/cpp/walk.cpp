@@ -3,8 +3,8 @@
 //
 //     walk MODEL.gdl [FRAMES [KEYFRAMES [SEED]]]
 //
-// writes walk.png, a contact sheet, and frames/0000.png ... where there is a folder `frames`. The latent points have the
-// bits of randn((KEYFRAMES, latent), seed=SEED) and latent_path(..., "slerp") in Python.
+// writes walk.pgm (walk.ppm in colour), a contact sheet, and frames/0000.pgm ... where there is a folder `frames`. The
+// latent points have the bits of randn((KEYFRAMES, latent), seed=SEED) and latent_path(..., "slerp") in Python.
 #include <gdl/api.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "decoder.h"
-#include "png.h"
+#include "netpbm.h"
 
 namespace {
 
@@ -95,12 +95,12 @@ void run(const std::string& model, const Walk& w) {
       Picture frame(width, height, channels);
       paint(frame, 0, 0, decoder, sample);
       char name[32];
-      std::snprintf(name, sizeof name, "frames/%04lld.png", i);
-      write_png(name, frame);
+      std::snprintf(name, sizeof name, "frames/%04lld", i);
+      write_netpbm(name, frame);
     }
   }
-  write_png("walk.png", sheet);
-  std::cout << "walk.png: " << w.frames << " pictures through " << w.keyframes << " keyframes of "
+  write_netpbm("walk", sheet);
+  std::cout << "walk: " << w.frames << " pictures through " << w.keyframes << " keyframes of "
             << decoder.latent() << " numbers (" << gdl_isa_name(gdl_get_isa()) << ")\n";
 }
 

@@ -12,5 +12,6 @@ struct Picture {
         pixels(static_cast<size_t>(width) * height * channels, background) {}
 };
 
-// Writes a PNG without compressing it. Throws std::runtime_error where it cannot be written.
-void write_png(const std::string& path, const Picture& picture);
+// Writes STEM.pgm (grey) or STEM.ppm (colour), the netpbm formats that every viewer of pictures reads. Throws
+// std::runtime_error where the file cannot be written.
+void write_netpbm(const std::string& stem, const Picture& picture);
