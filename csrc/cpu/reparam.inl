@@ -197,7 +197,7 @@ template <class Storage> struct ReparamBackward {
   template <bool kGradZ, bool kGradKl>
   static int run_tasks(const gdl_reparam_backward_args& args, gdl_parallel_for parallel_for) {
     const Tiling tiling(args.noise);
-    const bool streamed = 5 * tiling.rows * tiling.cols * (int64_t)sizeof(typename Storage::T) > kStreamingBytes;
+    const bool streamed = 2 * tiling.rows * tiling.cols * (int64_t)sizeof(typename Storage::T) > kStreamingBytes;
     BackwardTask<Storage, kGradZ, kGradKl> task = {args, NoiseSource(args.noise, tiling), streamed};
     parallel_tasks(parallel_for, tiling.count, tiling.grain(), task);
     return GDL_OK;
