@@ -1,6 +1,6 @@
 """Times the kernels' public functions against plain torch on one CPU thread and compares with the goals.
 
-    python benchmarks/kernels.py [--json FILE] [--pairs 15] [--quick]
+    python benchmarks/kernels.py [--json FILE] [--pairs 15] [--quick] [--only noise lines mixtures generators]
 
 CPU time of this process, so that other work on the machine disturbs little; ours and torch's calls alternate within
 one run, and each ratio is the median over pairs. Large blocks are kept by the allocator, as they are in a training loop
@@ -49,11 +49,16 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     parser.add_argument("--pairs", type=int, default=15, help="pairs of runs for each ratio")
     parser.add_argument("--quick", action="store_true", help="leave out the largest shapes")
+    families = {
+        "noise": lambda pairs: noise_cases(pairs, arguments.quick),
+        "lines": lambda pairs: path_cases(pairs) + arithmetic_cases(pairs),
+        "mixtures": mdn_cases,
+        "generators": style_cases,
+    }
+    parser.add_argument("--only", nargs="+", choices=families, default=list(families), help="these operations alone")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    pairs = arguments.pairs
-    results = noise_cases(pairs, arguments.quick) + path_cases(pairs) + arithmetic_cases(pairs)
-    results += mdn_cases(pairs) + style_cases(pairs)
+    results = [result for family in arguments.only for result in families[family](arguments.pairs)]
     environment = {
         "cpu": cpu_name(),
         "implementation": info()["cpu"]["implementation"],
