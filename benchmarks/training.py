@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -88,25 +88,29 @@ def bench_training(kind: str, rounds: int) -> list[Row]:
     dataset = pictures()
     goals = {"mlp": (1.2, 1.65), "conv": (1.05, 1.5)}[kind]
     fp32 = Runtime(kind, dataset, precision="fp32", held_out=0)
+    bf16 = Runtime(kind, dataset, precision="bf16", held_out=0)
     native = has_native_bf16(torch.device("cpu"))
-    bf16 = Runtime(kind, dataset, precision="bf16", held_out=0) if native else None
     blocks: dict[str, Block] = {"plain": plain_block(kind, dataset), "gdl fp32": fp32.block}
-    if bf16 is not None:
-        blocks["gdl bf16"] = bf16.block
+    forced = {
+        "plain": blocks["plain"],
+        "gdl bf16": bf16.block,
+    }  # many times slower, so apart from the others
+    if native:
+        blocks |= forced
     other = pythae_block(kind, dataset)
     if not isinstance(other, str):
         blocks["pythae"] = other
     times = interleaved(blocks, rounds)
-    for runtime in filter(None, (fp32, bf16)):
-        runtime.close()
+    emulated = {} if native else interleaved(forced, 3)
+    fp32.close()
+    bf16.close()
     name = f"train {kind} VAE, batch {BATCH}"
     rows = [compare(name, times, "gdl fp32", "plain", goals[0])]
-    if bf16 is None:
-        rows.append(
-            Row(name, "gdl bf16", "plain", None, goal=f">= {goals[1]}x", note="this CPU has no native bfloat16")
-        )
-    else:
+    if native:
         rows.append(compare(name, times, "gdl bf16", "plain", goals[1]))
+    else:
+        note = f"forced: without native bfloat16 training stays in fp32, and the goal of {goals[1]}x is not judged"
+        rows.append(replace(compare(name, emulated, "gdl bf16", "plain", None), note=note))
     if isinstance(other, str):
         rows.append(Row(name, "gdl fp32", "pythae", None, note=other))
     else:
