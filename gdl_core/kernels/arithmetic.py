@@ -13,8 +13,14 @@ from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.reference import widen
 
 
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """The matrix product in the dtype of its factors, whatever autocast says."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
+
+
 def _reference(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
-    moved = widen(z) + (alpha @ widen(directions))[:, None]
+    moved = widen(z) + _product(alpha, widen(directions))[:, None]
     return moved.to(z.dtype)
 
 
@@ -34,8 +40,8 @@ class _Arithmetic(torch.autograd.Function):
         of_steps = wide.sum(1) if to_directions or to_alpha else wide
         return (
             wide.sum(0).to(grad.dtype) if to_z else None,
-            (alpha.t() @ of_steps).to(directions.dtype) if to_directions else None,
-            of_steps @ widen(directions).t() if to_alpha else None,
+            _product(alpha.t(), of_steps).to(directions.dtype) if to_directions else None,
+            _product(of_steps, widen(directions).t()) if to_alpha else None,
         )
 
 
