@@ -10,12 +10,12 @@ from torch import Tensor
 from gdl_core.kernels import ops
 from gdl_core.kernels._load import Impl, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
-from gdl_core.kernels.reference import widen
+from gdl_core.kernels.reference import own_dtypes, widen
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
     """The matrix product in the dtype of its factors, whatever autocast says."""
-    with torch.autocast(a.device.type, enabled=False):
+    with own_dtypes(a):
         return a @ b
 
 

@@ -11,6 +11,7 @@ from gdl_core.kernels import ops
 from gdl_core.kernels._load import Impl, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.ops import Line
+from gdl_core.kernels.reference import own_dtypes
 from gdl_core.kernels.reference_path import path as reference_path
 
 Mode = Literal["lerp", "slerp", "catmull-rom"]
@@ -77,7 +78,8 @@ def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) ->
         return _between(a, b, time.reshape(1), line, impl)[0]
     tracked = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or time.requires_grad)
     if tracked or not native_for(impl, a) or transforms_active():
-        return _path(torch.stack((a, b)), time, line, impl)
+        with own_dtypes(a):
+            return _path(torch.stack((a, b)), time, line, impl)
     time = _times(time, a)
     if a.dim() == 2:
         return ops.between(a, b, time, line)

@@ -5,6 +5,7 @@ Half precision computes in float32. The native kernels give the same noise bit f
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -50,6 +51,11 @@ def clamp_log_var(log_var: Tensor) -> Tensor:
 def widen(x: Tensor) -> Tensor:
     """Return float64 as it is and anything shorter as float32, the type of the arithmetic."""
     return x if x.dtype == torch.float64 else x.float()
+
+
+def own_dtypes(like: Tensor) -> AbstractContextManager[Any]:
+    """The context in which autocast leaves every tensor its dtype."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def kl_elements(mean: Tensor, log_var: Tensor) -> Tensor:

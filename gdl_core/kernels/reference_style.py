@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gdl_core.kernels.reference import widen
+from gdl_core.kernels.reference import own_dtypes, widen
 
 
 def bias_act(x: Tensor, bias: Tensor | None, dim: int, positive: float, negative: float, limit: float) -> Tensor:
@@ -38,7 +38,7 @@ def resample(x: Tensor, taps: Tensor, grid: tuple[int, int, int, int, int, int],
     kernel = taps.to(value.dtype)
     if not flip:
         kernel = kernel.flip(0)  # conv2d correlates
-    with torch.autocast(x.device.type, enabled=False):
+    with own_dtypes(x):
         value = F.conv2d(value, (gain * kernel).reshape(1, 1, -1, 1), stride=(down, 1))
         value = F.conv2d(value, kernel.reshape(1, 1, 1, -1), stride=(1, down))
     return value.reshape(batch, channels, *value.shape[2:]).to(x.dtype)

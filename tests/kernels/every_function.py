@@ -68,6 +68,23 @@ def calls() -> dict[str, Call]:
 
 def results(call: Call, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
     """What a call gives, its floating inputs in this dtype."""
-    given = [x.to(dtype) if i < call.floating else x for i, x in enumerate(call.inputs)]
+    return _apply(call, [x.to(dtype) if i < call.floating else x for i, x in enumerate(call.inputs)])
+
+
+def results_and_gradients(call: Call, dtype: torch.dtype, autocast: bool) -> tuple[Tensor, ...]:
+    """What a call gives and the gradients of its sum with respect to the floating inputs, of this dtype.
+
+    Autocast, which stands for the forward pass alone as torch's manual has it, is on or off.
+    """
+    floating = [x.to(dtype).requires_grad_() for x in call.inputs[: call.floating]]
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        out = _apply(call, [*floating, *call.inputs[call.floating :]])
+    total = torch.stack([x.float().sum() for x in out if x.dtype.is_floating_point]).sum()
+    if not total.requires_grad:
+        return out
+    return *(x.detach() for x in out), *torch.autograd.grad(total, floating, allow_unused=True, materialize_grads=True)
+
+
+def _apply(call: Call, given: list[Tensor]) -> tuple[Tensor, ...]:
     out = call.function(*given)
     return out if isinstance(out, tuple) else (out,)
