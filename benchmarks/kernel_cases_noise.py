@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gdl_core.kernels import make_key, randn, reparameterize, uniform
 
-SMALL, MIDDLE, LARGE, DIFFUSION = (64, 128), (1024, 512), (4096, 4096), (256, 8, 8, 4)
-SHAPES: list[Shape] = [SMALL, MIDDLE, LARGE, DIFFUSION]
+SHAPES: list[Shape] = [(64, 128), (1024, 512), (4096, 4096), (256, 8, 8, 4)]
+SMALL, MIDDLE, LARGE, DIFFUSION = SHAPES
 
 # How many times faster than plain torch: at SMALL, and larger.
 CPU_GOALS = {("", "forward"): (3.0, 3.8), ("with KL", "forward"): (3.5, 4.3), ("with KL", "full"): (2.5, 4.0)}

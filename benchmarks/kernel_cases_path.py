@@ -8,6 +8,7 @@ from kernel_case import Operation, Pass, Shape, Subject, linear, once_each
 from torch import Tensor
 
 from gdl_core.kernels import latent_arithmetic, latent_path, lerp, slerp
+from gdl_core.kernels.path import Mode
 
 SHAPES: list[Shape] = [(16, 1, 512), (60, 16, 512), (64, 64, 4096)]  # steps, latents, dimensions
 DIRECTIONS = {512: {1: 1, 16: 5}, 4096: {64: 1}}  # by dimensions and latents
@@ -73,12 +74,12 @@ def between_goals(spherical: bool, device: str, dtype: torch.dtype, kind: Pass) 
     return {"eager": 4.0 if spherical else 0.95}
 
 
-def make_path(shape: Shape, dtype: torch.dtype, device: str, mode: str) -> Subject:
+def make_path(shape: Shape, dtype: torch.dtype, device: str, mode: Mode) -> Subject:
     steps, rows, cols = shape
     t = torch.linspace(0, KEYFRAMES - 1, steps, device=device)
 
     def ours(keyframes: Tensor) -> Tensor:
-        return latent_path(keyframes, t, mode)  # type: ignore[arg-type]
+        return latent_path(keyframes, t, mode)
 
     def plain(keyframes: Tensor) -> Tensor:
         return plain_path(keyframes, t, mode)
@@ -133,7 +134,7 @@ def _between(op: str, spherical: bool) -> Operation:
     )
 
 
-def _path(mode: str) -> Operation:
+def _path(mode: Mode) -> Operation:
     return Operation(
         "lines",
         "latent_path",

@@ -6,10 +6,11 @@ import math
 import statistics
 
 import torch
-from paired import BLOCK_SECONDS, Call
+from paired import Call
 
 ITERATIONS = 200  # of each rival and of ours at least, over all pairs
 MOST_CALLS = 1000
+BLOCK_SECONDS = 0.004
 WARM_UPS = 3
 CALLS_IN_GRAPH = 10
 

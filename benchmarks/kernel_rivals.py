@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any, cast
 
 import torch
 from kernel_case import Case, Function, Subject, bind, check_same
@@ -16,7 +17,7 @@ from paired import Call
 # "eager" stands for everything in plain torch, whatever its name in the table.
 RIVALS = ("eager", "compile", "fallback_random", "numpy")
 COPIED = (4096, 4096)
-COMPILED = {"compile": None, "fallback_random": {"fallback_random": True}}
+COMPILED: dict[str, dict[str, Any] | None] = {"compile": None, "fallback_random": {"fallback_random": True}}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _retain_graph() -> AbstractContextManager[object]:
     """Let the backward pass of a compiled function run more than once over one graph."""
     from torch._functorch import config
 
-    return config.patch(donated_buffer=False)
+    return cast(AbstractContextManager[object], config.patch(donated_buffer=False))
 
 
 def _compiled(function: Function, name: str) -> Function:

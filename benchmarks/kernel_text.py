@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernel_run import MISSES, Against, CallCost, Row
+from kernel_row import MISSES, Against, CallCost, Row
 
 
 def of_against(name: str, against: Against) -> str:
@@ -49,8 +49,6 @@ def conclude(rows: Sequence[Row], calls: Sequence[CallCost]) -> int:
         missed += [f"{name_of(row)}: {of_against(*x)}" for x in row.against.items() if x[1].verdict in MISSES]
         told += [against.verdict for against in row.against.values() if against.goal is not None]
     missed += [of_call(cost) for cost in calls if cost.verdict in MISSES]
-    met = told.count("met")
-    print(
-        *("", *missed), f"{met} goals met, {len(missed)} missed, {len(told) - met - len(missed)} not judged", sep="\n"
-    )
+    met, others = told.count("met"), sum(verdict not in ("", "met", *MISSES) for verdict in told)
+    print(*("", *missed), f"{met} goals met, {len(missed)} missed, {others} not judged", sep="\n")
     return len(missed)

@@ -48,7 +48,8 @@ from kernel_case import HALF, Case  # noqa: E402
 from kernel_cases import FAMILIES, all_cases, threaded_cases  # noqa: E402
 from kernel_machine import environment  # noqa: E402
 from kernel_rivals import RIVALS, Setting  # noqa: E402
-from kernel_run import CallCost, Row, call_costs, clocks_for, copy_bandwidth, measure, with_threads  # noqa: E402
+from kernel_row import CallCost, Row  # noqa: E402
+from kernel_run import call_costs, clocks_for, copy_bandwidth, measure, with_threads  # noqa: E402
 from kernel_text import conclude, of_call, of_row  # noqa: E402
 
 CALM_LOAD = 0.3  # of other work, above which times on the wall are not judged
@@ -124,7 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows.append(row)
         print(of_row(row), flush=True)
 
-    if options.threads > 1 and "threads" in options.only:  # before this program itself is the load
+    if (
+        options.threads > 1 and options.device == "cpu" and "threads" in options.only
+    ):  # before this program itself is the load
         busy = "" if load <= CALM_LOAD else f"the machine had a load of {load:.1f}"
         with_threads(threaded_cases(), options.threads, setting, THREADS_GOAL, busy, told)
     cases = chosen(options, setting)

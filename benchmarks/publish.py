@@ -84,8 +84,8 @@ def machine(result: Json) -> list[str]:
     copied = "; ".join(f"{dtype} {x['median']:.1f}" for dtype, x in result["copy_gbps"].items())
     lines = [
         f"`{words['command']}`, {words['date']}, commit {words['commit'] or 'unknown'}: {where}, "
-        f"{words['cores']} cores, torch {words['torch']}, numpy {words['numpy']}, Python {words['python']}; load average "
-        f"before the run {words['load']}; kernels: {words['implementation']}."
+        f"{words['cores']} cores, torch {words['torch']}, numpy {words['numpy']}, Python {words['python']}; load "
+        f"average before the run {words['load']}; kernels: {words['implementation']}."
     ]
     if copied:
         lines.append(f"Copying a tensor of 4096x4096 in the same run, GB/s read and written: {copied}.")
