@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from paired import Comparison
@@ -60,9 +61,9 @@ class Row:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line that says something, without paths."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in lines if "/" not in line and not line.endswith("raised:")), "")
+    """Return the first line that says something, without the folders of paths."""
+    lines = [re.sub(r"(/[\w.+-]+)+/", "", line).strip() for line in str(error).splitlines()]
+    said = next((line for line in lines if line and not line.endswith(":")), "")
     return f"{type(error).__name__}: {said}"[:160].rstrip(": ")
 
 

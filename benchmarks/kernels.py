@@ -21,6 +21,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def command_of(options: argparse.Namespace) -> str:
     for name, value in vars(options).items():
         usual = {"device": "cpu", "pairs": 15, "budget": 4.0, "threads": 1, "only": (*FAMILIES, "calls", "threads")}
         if value and name != "json" and value != usual.get(name):
-            several = " ".join(value) if isinstance(value, (list, tuple)) else str(value)
+            several = shlex.join(map(str, value if isinstance(value, (list, tuple)) else [value]))
             words.append(f"--{name}" if value is True else f"--{name} {several}")
     return " ".join(words)
 
