@@ -92,7 +92,7 @@ def rivals_of(case: Case, subject: Subject, setting: Setting, with_copy: bool) -
     if subject.compiled and (setting.all_compiled or (plain_float and case.kind in case.operation.compiled)):
         context = _retain_graph if case.kind == "backward" else nullcontext
         for name in COMPILED:
-            if name in wanted:
+            if name in wanted and not (subject.same and name == "fallback_random"):  # nothing random in it
                 yield Rival(name, partial(prepare_compiled, subject.compiled, name), context)
     if "numpy" in wanted and subject.numpy and plain_float and (setting.device, case.kind) == ("cpu", "forward"):
         yield Rival("numpy", partial(prepare_numpy, subject.numpy))
