@@ -131,9 +131,20 @@ def bind(function: Function, inputs: Sequence[Tensor], kind: Pass) -> Call:
     return lambda: torch.autograd.grad(tensors(function(*trained)), trained, weights)
 
 
+class DifferentError(Exception):
+    """A rival gives other numbers than ours."""
+
+
 def check_same(ours: Function, rival: Function, subject: Subject) -> None:
-    """Refuse to time a rival that does something else."""
+    """Refuse to time a rival that does something else.
+
+    Raises:
+        DifferentError: it does.
+    """
     tolerance = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 2e-1}
     for a, b in zip(tensors(ours(*subject.inputs)), tensors(rival(*subject.inputs)), strict=True):
         close = tolerance[subject.inputs[0].dtype]
-        torch.testing.assert_close(a.float(), b.float(), rtol=close, atol=close)
+        try:
+            torch.testing.assert_close(a.float(), b.float(), rtol=close, atol=close)
+        except AssertionError as error:
+            raise DifferentError(str(error)) from error

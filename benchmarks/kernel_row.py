@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from kernel_case import DifferentError
 from paired import Comparison
 
 MISSES = ("MISSED", "DIFFERS")
@@ -36,7 +37,7 @@ class Against:
     def fail(self, error: Exception) -> None:
         """Note why it was not timed. Another result than ours is a fault, whatever was asked of the speed."""
         self.error = reason(error)
-        self.verdict = "DIFFERS" if isinstance(error, AssertionError) else "not run"
+        self.verdict = "DIFFERS" if isinstance(error, DifferentError) else "not run"
 
 
 @dataclass

@@ -21,11 +21,21 @@ def new_row(case: Case, clock: Clock, threads: int) -> Row:
     return Row(*names, clock.name, threads)
 
 
-def copy_bandwidth(device: str, dtype: torch.dtype, clock: Clock, pairs: int) -> dict[str, float]:
+def copy_bandwidth(device: str, dtype: torch.dtype, pairs: int, clock: Clock | None = None) -> dict[str, float]:
     """Return GB/s of the copy: median, lowest, highest."""
     call, moved = copy_call(device, dtype)
+    clock = clock or loop_clock(device)
     values = [moved / x / 1e9 for times in blocks_of_pairs(call, call, clock, pairs, 2.0) for x in times]
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def loop_clock(device: str) -> Clock:
+    """What times calls one after the other."""
+    if device == "cpu":
+        return CpuClock()
+    from kernel_cuda import EventClock
+
+    return EventClock()
 
 
 def clocks_for(case: Case, device: str) -> list[Clock]:
@@ -34,14 +44,15 @@ def clocks_for(case: Case, device: str) -> list[Clock]:
     Only noise goes into graphs: some rivals elsewhere wait for the device, and a capture that fails spoils torch's
     generator for all that comes after it.
     """
+    clock = loop_clock(device)
     if device == "cpu":
-        return [CpuClock()]
-    from kernel_cuda import EventClock, FlushedClock, GraphClock
+        return [clock]
+    from kernel_cuda import FlushedClock, GraphClock
 
     if torch.Size(case.shape).numel() >= 1 << 19:
-        return [FlushedClock(), EventClock()]
+        return [FlushedClock(), clock]
     captured = case.operation.family == "noise" and case.kind != "backward"
-    return [EventClock(), GraphClock()] if captured else [EventClock()]
+    return [clock, GraphClock()] if captured else [clock]
 
 
 def measure(
@@ -138,7 +149,7 @@ def with_threads(
     for case in cases:
         for count in (1, threads):
             torch.set_num_threads(count)
-            copied = {case.dtype_name: copy_bandwidth(setting.device, case.dtype, clock, setting.pairs)["median"]}
+            copied = {case.dtype_name: copy_bandwidth(setting.device, case.dtype, setting.pairs, clock)["median"]}
             (row,) = measure(case, [clock], setting, copied, {"copy": goal} if count > 1 else {}, count)
             for against in row.against.values():
                 if why_not and against.goal is not None:

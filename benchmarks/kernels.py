@@ -134,8 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = chosen(options, setting)
     copied: dict[str, dict[str, float]] = {}
     for dtype in (torch.float32, *HALF) if cases else ():
-        clock = clocks_for(cases[0], options.device)[0]
-        copied[str(dtype).removeprefix("torch.")] = copy_bandwidth(options.device, dtype, clock, options.pairs)
+        copied[str(dtype).removeprefix("torch.")] = copy_bandwidth(options.device, dtype, options.pairs)
     medians = {dtype: gbps["median"] for dtype, gbps in copied.items()}
     for case in cases:
         if time.monotonic() > setting.deadline:

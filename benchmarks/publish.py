@@ -42,6 +42,8 @@ SHAPES = {
     "generators": "batch x channels x height x width",
 }
 
+MISSES = ("MISSED", "DIFFERS")
+
 Json = dict[str, Any]
 
 
@@ -65,7 +67,7 @@ def percent(share: float) -> str:
 def ratio(against: Json, name: str = "") -> str:
     """The median with its lowest and highest pair."""
     if against["error"]:
-        return f"{against['verdict']}: {against['error']}".replace("|", "/")
+        return str(against["verdict"])
     numbers = (against["ratio"], against["low"], against["high"])
     if name == "copy":
         return "**{}** ({}–{})".format(*map(percent, numbers))
@@ -103,10 +105,12 @@ def goal_rows(result: Json) -> Iterator[list[str]]:
         if row["error"]:
             yield [*what, "", f"failed: {row['error']}", "", "MISSED"]
         for name, against in row["against"].items():
+            rival = "copy bandwidth" if name == "copy" else RIVALS[name]
             if against["goal"] is not None:
                 goal = percent(against["goal"]) if name == "copy" else f"{against['goal']:g}"
-                rival = "copy bandwidth" if name == "copy" else RIVALS[name]
                 yield [*what, rival, ratio(against, name), f"≥ {goal}", against["verdict"]]
+            elif against["verdict"] in MISSES:
+                yield [*what, rival, ratio(against, name), "", against["verdict"]]
     for cost in result["calls"]:
         if cost["goal"] is not None:
             numbers = "**{}** ({}–{}) µs".format(*(f"{1e6 * cost[x]:.1f}" for x in ("seconds", "low", "high")))
@@ -116,9 +120,20 @@ def goal_rows(result: Json) -> Iterator[list[str]]:
 
 
 def verdicts(rows: list[list[str]]) -> str:
-    count = {word: sum(row[-1] == word for row in rows) for word in ("met", "MISSED")}
-    others = len(rows) - sum(count.values())
-    return f"{count['met']} goals met, {count['MISSED']} missed" + (f", {others} not judged" if others else "") + "."
+    met, missed = (sum(row[-1] in words for row in rows) for words in (("met",), MISSES))
+    others = len(rows) - met - missed
+    return f"{met} goals met, {missed} missed" + (f", {others} not judged" if others else "") + "."
+
+
+def reasons(rows: Iterable[Json]) -> list[str]:
+    """Say once why rivals were not timed."""
+    told = {
+        f"{RIVALS.get(name, name)} {against['verdict']}: {against['error']}"
+        for row in rows
+        for name, against in row["against"].items()
+        if against["error"]
+    }
+    return sorted(told)
 
 
 def full_rows(rows: list[Json], names: list[str], copies: bool, peaks: bool) -> Iterator[list[str]]:
@@ -155,7 +170,8 @@ def full_tables(result: Json) -> Iterator[str]:
         head = ["operation", "pass", "shape", "ours, µs:", "GB/s:", *(["of copy:"] if copies else [])]
         head += ["peak, MiB:"] if peaks else []
         yield from table([*head, *(f"{RIVALS[name]}:" for name in names)], full_rows(rows, names, copies, peaks))
-        yield from ("", "</details>")
+        why = [f"- {line}" for line in reasons(rows)]
+        yield from ("", *why, *([""] if why else []), "</details>")
 
 
 def block(result: Json) -> str:

@@ -76,10 +76,20 @@ def test_misses_and_what_did_not_run_are_told(publisher: ModuleType) -> None:
     assert "| eager | **4.00** (3.50–4.50) | ≥ 3.8 | met |" in text
     assert "| numpy | **1.50** (3.50–4.50) | ≥ 2.5 | MISSED |" in text
     assert "| copy bandwidth | **50 %** (40 %–60 %) | ≥ 90 % | MISSED |" in text
-    assert "| compile | not run: InvalidCxxCompiler: none found | ≥ 2 | not run |" in text
+    assert "| compile | not run | ≥ 2 | not run |" in text
+    assert "- compile not run: InvalidCxxCompiler: none found\n" in text
     assert "| **5.0** (4.0–7.0) µs | ≤ 6 µs | met |" in text
     tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
     assert set(tables) == {9, 10}
+
+
+def test_a_rival_that_differs_is_a_miss_without_a_goal_too(publisher: ModuleType) -> None:
+    result = small_result()
+    result["rows"][0]["against"]["numpy"] |= {"goal": None, "verdict": "DIFFERS", "error": "DifferentError: by much"}
+    text = publisher.block(result)
+    assert "2 goals met, 2 missed, 1 not judged." in text
+    assert "| numpy | DIFFERS |  | DIFFERS |" in text
+    assert "- numpy DIFFERS: DifferentError: by much\n" in text
 
 
 def test_a_kernel_that_failed_stands_in_both_tables(publisher: ModuleType) -> None:
