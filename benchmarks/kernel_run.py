@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from kernel_case import Case, Pass, bind, tensors
@@ -141,11 +142,11 @@ def call_costs(cases: Sequence[Case], setting: Setting) -> Iterator[CallCost]:
 def with_threads(
     cases: Sequence[Case], threads: int, setting: Setting, goal: float, why_not: str, told: Callable[[Row], None]
 ) -> None:
-    """Time the cases by the clock on the wall with one thread and with several, against a copy with as many.
+    """Time the cases by the clock on the wall with one thread and with several, against eager and a copy with as many.
 
     `why_not` says why nothing can be judged, as on a machine that does other work.
     """
-    clock = CpuClock(wall=True)
+    clock, setting = CpuClock(wall=True), replace(setting, rivals=("eager",))
     for case in cases:
         for count in (1, threads):
             torch.set_num_threads(count)

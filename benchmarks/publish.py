@@ -79,6 +79,11 @@ def used(row: Json) -> str:
     return f"{row['op']}, {row['detail']}" if row["detail"] else str(row["op"])
 
 
+def timed_by(timing: str, threads: int) -> str:
+    several = f"{threads} threads" if threads > 1 else "one thread"
+    return TIMINGS[timing] + (f", {several}" if timing == "wall" else "")
+
+
 def machine(result: Json) -> list[str]:
     """Lines that say on what, with what, and how the numbers were made."""
     words = result["environment"]
@@ -99,9 +104,8 @@ def machine(result: Json) -> list[str]:
 def goal_rows(result: Json) -> Iterator[list[str]]:
     for row in result["rows"]:
         what = [used(row), row["kind"], row["shape"], row["dtype"]]
-        if len({x["timing"] for x in result["rows"]}) > 1:
-            how = TIMINGS[row["timing"]]
-            what[1] += f", {how}" + (f", {row['threads']} threads" if row["threads"] > 1 else "")
+        if row["timing"] != "cpu":
+            what[1] += f", {timed_by(row['timing'], row['threads'])}"
         if row["error"]:
             yield [*what, "", f"failed: {row['error']}", "", "MISSED"]
         for name, against in row["against"].items():
@@ -165,7 +169,7 @@ def full_tables(result: Json) -> Iterator[str]:
         rows = list(members)
         names = [name for name in RIVALS if any(name in row["against"] for row in rows)]
         copies, peaks = any(row["share"] is not None for row in rows), any(row["peak"] is not None for row in rows)
-        how = TIMINGS[timing] + (f", {threads} threads" if threads > 1 else ", one thread" if timing == "wall" else "")
+        how = timed_by(timing, threads)
         yield from ("", f"<details><summary>{family}, {dtype}: {how}</summary>", "", f"Shapes: {SHAPES[family]}.", "")
         head = ["operation", "pass", "shape", "ours, µs:", "GB/s:", *(["of copy:"] if copies else [])]
         head += ["peak, MiB:"] if peaks else []
