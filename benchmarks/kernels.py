@@ -1,11 +1,11 @@
 """Times the public functions of gdl_core.kernels against what one would use instead, and compares with the goals.
 
-    python benchmarks/kernels.py                       # one CPU thread; about a quarter of an hour
-    python benchmarks/kernels.py --quick               # small shapes, nothing compiled: two minutes
-    python benchmarks/kernels.py --full --json FILE    # torch.compile for every case too; an hour
+    python benchmarks/kernels.py                       # one CPU thread; some minutes
+    python benchmarks/kernels.py --quick               # without the largest shapes and torch.compile
+    python benchmarks/kernels.py --full --json FILE    # torch.compile for every case, which takes longest
     python benchmarks/kernels.py --only threads --threads 2
     python benchmarks/kernels.py --device cuda
-    python benchmarks/publish.py FILE                  # the tables of docs/benchmarks.md
+    python benchmarks/publish.py FILE docs/benchmarks.md
 
 Rivals: eager (plain torch, all the ways of writing it), compile (torch.compile), fallback_random (the same, with
 torch's own random numbers), numpy. By default torch.compile joins in the float32 cases that goals or users ask for.
@@ -157,8 +157,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "calls": [asdict(cost) for cost in calls],
             "left_out": left_out,
         }
-        options.json.write_text(json.dumps(rounded(result), indent=1, ensure_ascii=False) + "\n")
+        options.json.write_text(written(result), encoding="utf-8")
     return 1 if missed else 0
+
+
+def written(result: dict[str, Any]) -> str:
+    """Return JSON with one line for each row, so that two runs can be compared line by line."""
+    lines = []
+    for name, value in rounded(result).items():
+        text = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
+        lines.append(f"{json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def rounded(value: Any) -> Any:
