@@ -30,16 +30,18 @@ def numpy_slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.sin((1 - t) * omega) / sine * a + np.sin(t * omega) / sine * b
 
 
-def plain_path(keyframes: Tensor, t: Tensor, mode: str) -> Tensor:
-    """Times inside an open line: keyframes are gathered for each step."""
+def plain_segment(keyframes: Tensor, index: Tensor | int, t: Tensor, mode: Mode) -> Tensor:
+    """The points t of the segments that begin with the keyframes of an open line at `index`, which broadcasts."""
     last = len(keyframes) - 1
-    index = t.floor().long().clamp(0, last - 1)
-    t = (t - index).to(keyframes.dtype)[:, None, None]
     a, b = keyframes[index], keyframes[index + 1]
     if mode == "slerp":
         return plain_slerp(a, b, t)
-    before = torch.where((index == 0)[:, None, None], 2 * a - b, keyframes[(index - 1).clamp(min=0)])
-    after = torch.where((index == last - 1)[:, None, None], 2 * b - a, keyframes[(index + 2).clamp(max=last)])
+    if isinstance(index, int):
+        before = keyframes[index - 1] if index > 0 else 2 * a - b
+        after = keyframes[index + 2] if index < last - 1 else 2 * b - a
+    else:
+        before = torch.where((index == 0)[:, None, None], 2 * a - b, keyframes[(index - 1).clamp(min=0)])
+        after = torch.where((index == last - 1)[:, None, None], 2 * b - a, keyframes[(index + 2).clamp(max=last)])
     square, cube = t * t, t * t * t
     return 0.5 * (
         (-cube + 2 * square - t) * before
@@ -75,16 +77,24 @@ def between_goals(spherical: bool, device: str, dtype: torch.dtype, kind: Pass) 
 
 
 def make_path(shape: Shape, dtype: torch.dtype, device: str, mode: Mode) -> Subject:
+    """Rivals: keyframes gathered for each step, the shortest to write, and a loop over the segments, the fastest."""
     steps, rows, cols = shape
     t = torch.linspace(0, KEYFRAMES - 1, steps, device=device)
+    index = t.floor().long().clamp(0, KEYFRAMES - 2)
+    inside = (t - index).to(dtype)[:, None, None]
+    segments = [(i, inside[index == i]) for i in range(KEYFRAMES - 1)]
 
     def ours(keyframes: Tensor) -> Tensor:
         return latent_path(keyframes, t, mode)
 
-    def plain(keyframes: Tensor) -> Tensor:
-        return plain_path(keyframes, t, mode)
+    def gathered(keyframes: Tensor) -> Tensor:
+        return plain_segment(keyframes, index, inside, mode)
 
-    return Subject([torch.randn(KEYFRAMES, rows, cols, device=device).to(dtype)], ours, {"eager": plain}, plain)
+    def loop(keyframes: Tensor) -> Tensor:
+        return torch.cat([plain_segment(keyframes, i, times, mode) for i, times in segments])
+
+    inputs = [torch.randn(KEYFRAMES, rows, cols, device=device).to(dtype)]
+    return Subject(inputs, ours, {"eager": gathered, "loop": loop}, loop)
 
 
 def directions_of(shape: Shape) -> int:
