@@ -6,7 +6,7 @@ import math
 import statistics
 
 import torch
-from paired import Call
+from paired import Call, no_collection
 
 ITERATIONS = 200  # of each rival and of ours at least, over all pairs
 MOST_CALLS = 1000
@@ -32,11 +32,12 @@ class EventClock:
 
     def seconds(self, call: Call, calls: int) -> float:
         start, end = _event(), _event()
-        start.record()
-        for _ in range(calls):
-            call()
-        end.record()
-        end.synchronize()
+        with no_collection():
+            start.record()
+            for _ in range(calls):
+                call()
+            end.record()
+            end.synchronize()
         return start.elapsed_time(end) / calls / 1e3
 
     def calls(self, seconds: float, pairs: int) -> int:
@@ -54,12 +55,13 @@ class FlushedClock(EventClock):
 
     def seconds(self, call: Call, calls: int) -> float:
         events = [(_event(), _event()) for _ in range(calls)]
-        for start, end in events:
-            self._other.zero_()
-            start.record()
-            call()
-            end.record()
-        torch.cuda.synchronize()
+        with no_collection():
+            for start, end in events:
+                self._other.zero_()
+                start.record()
+                call()
+                end.record()
+            torch.cuda.synchronize()
         return statistics.median(start.elapsed_time(end) for start, end in events) / 1e3
 
     def calls(self, seconds: float, pairs: int) -> int:

@@ -87,7 +87,8 @@ def timed_by(timing: str, threads: int) -> str:
 def machine(result: Json) -> list[str]:
     """Lines that say on what, with what, and how the numbers were made."""
     words = result["environment"]
-    where = f"{words['gpu']}, CUDA {words['cuda']}" if "gpu" in words else f"{words['cpu']}, {words['isa'].upper()}"
+    isa = words["isa"].upper() if words["isa"] else "no kernels"
+    where = f"{words['gpu']}, CUDA {words['cuda']}" if "gpu" in words else f"{words['cpu']}, {isa}"
     copied = "; ".join(f"{dtype} {x['median']:.1f}" for dtype, x in result["copy_gbps"].items())
     lines = [
         f"`{words['command']}`, {words['date']}, commit {words['commit'] or 'unknown'}: {where}, "
