@@ -130,3 +130,39 @@ def test_pairs_are_compared_with_one_another_and_change_their_order() -> None:
     pairs = [clock.order[i : i + 2] for i in range(2, 12, 2)]
     assert all(sorted(pair) == ["ours", "rival"] for pair in pairs)
     assert [pair[0] for pair in pairs] == ["rival", "ours", "rival", "ours", "rival"]
+
+
+def test_a_call_costs_what_is_beyond_the_arithmetic_of_its_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    import kernel_run
+    from kernel_cases import all_cases
+    from kernel_rivals import Setting
+
+    monkeypatch.setattr(kernel_run, "blocks_of_pairs", lambda *_: ([20e-6, 10e-6, 30e-6], [640e-6, 640e-6, 640e-6]))
+    first, second, third = kernel_run.call_costs(all_cases(), Setting("cpu"))
+    assert (first.op, first.detail, first.small, first.large) == ("reparameterize", "", "64x128", "1024x512")
+    assert (first.seconds, first.low, first.high) == pytest.approx((10e-6, 0.0, 20e-6))
+    assert (first.verdict, second.verdict, third.verdict) == ("MISSED", "MISSED", "")
+
+
+@pytest.mark.parametrize("busy", ["", "the machine had a load of 2.0"])
+def test_several_threads_are_judged_by_the_copy_of_as_many_unless_the_machine_is_busy(
+    monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    import kernel_rivals
+    from kernel_run import with_threads
+
+    monkeypatch.setattr(kernel_rivals, "COPIED", (64, 64))
+    kernel_rivals.copy_call.cache_clear()
+    rows: list[Any] = []
+    threads = torch.get_num_threads()
+    try:
+        setting = kernel_rivals.Setting("cpu", pairs=2, budget=0.01)
+        with_threads(list(operation(eager=torch.neg).cases()), 2, setting, 1e9, busy, rows.append)
+    finally:
+        torch.set_num_threads(threads)
+        kernel_rivals.copy_call.cache_clear()
+    alone, both = rows
+    assert (alone.threads, both.threads) == (1, 2)
+    assert "copy" not in alone.against
+    assert {row.against["eager"].verdict for row in rows} == {""}
+    assert both.against["copy"].verdict == (f"not judged: {busy}" if busy else "MISSED")
