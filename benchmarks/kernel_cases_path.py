@@ -1,85 +1,176 @@
-"""Lines and arithmetic in latent space against plain torch."""
+"""Lines and arithmetic in latent space."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+import numpy as np
 import torch
-from paired import Result, compare
+from kernel_case import Operation, Pass, Shape, Subject, linear, once_each
 from torch import Tensor
 
 from gdl_core.kernels import latent_arithmetic, latent_path, lerp, slerp
+from gdl_core.kernels.path import Mode
 
-SLERP_GOAL = 3.5
+SHAPES: list[Shape] = [(16, 1, 512), (60, 16, 512), (64, 64, 4096)]  # steps, latents, dimensions
+DIRECTIONS = {512: {1: 1, 16: 5}, 4096: {64: 1}}  # by dimensions and latents
+KEYFRAMES = 8
 
 
 def plain_slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """t broadcasts over a and b."""
     cosine = ((a / a.norm(dim=-1, keepdim=True)) * (b / b.norm(dim=-1, keepdim=True))).sum(-1, keepdim=True)
     omega = torch.acos(cosine.clamp(-1, 1))
-    t = t[:, None, None]
     sine = torch.sin(omega)
     return torch.sin((1 - t) * omega) / sine * a + torch.sin(t * omega) / sine * b
 
 
-def path_cases(pairs: int) -> list[Result]:
-    results = []
-    for steps, rows, cols in ((16, 1, 512), (60, 16, 512), (64, 64, 4096)):
-        a, b = torch.randn(2, rows, cols)
-        t, shape = torch.linspace(0, 1, steps), f"{steps}x{rows}x{cols}"
-        line = torch.stack((a, b))
-        results += [
-            compare(
-                "slerp path",
-                shape,
-                lambda a=a, b=b, t=t: slerp(a, b, t),  # type: ignore[misc]
-                lambda a=a, b=b, t=t: plain_slerp(a, b, t),  # type: ignore[misc]
-                SLERP_GOAL,
-                pairs,
-            ),
-            compare(
-                "lerp path",
-                shape,
-                lambda a=a, b=b, t=t: lerp(a, b, t),  # type: ignore[misc]
-                lambda a=a, b=b, t=t: torch.lerp(a, b, t[:, None, None]),  # type: ignore[misc]
-                None,
-                pairs,
-            ),
-            compare(
-                "slerp path, backward",
-                shape,
-                lambda line=line, t=t: backward(line, lambda x: latent_path(x, t, "slerp")),  # type: ignore[misc]
-                lambda line=line, t=t: backward(line, lambda x: plain_slerp(x[0], x[1], t)),  # type: ignore[misc]
-                None,
-                pairs,
-            ),
-        ]
-    return results
+def numpy_slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
+    omega = np.arccos(np.clip((a * b).sum(-1, keepdims=True) / norms, -1, 1))
+    sine = np.sin(omega)
+    return np.sin((1 - t) * omega) / sine * a + np.sin(t * omega) / sine * b
 
 
-def backward(line: Tensor, f: Callable[[Tensor], Tensor]) -> None:
-    line = line.detach().requires_grad_()
-    out = f(line)
-    torch.autograd.grad(out, line, torch.ones_like(out))
+def plain_segment(keyframes: Tensor, index: Tensor | int, t: Tensor, mode: Mode) -> Tensor:
+    """The points t of the segments that begin with the keyframes of an open line at `index`, which broadcasts."""
+    last = len(keyframes) - 1
+    a, b = keyframes[index], keyframes[index + 1]
+    if mode == "slerp":
+        return plain_slerp(a, b, t)
+    if isinstance(index, int):
+        before = keyframes[index - 1] if index > 0 else 2 * a - b
+        after = keyframes[index + 2] if index < last - 1 else 2 * b - a
+    else:
+        before = torch.where((index == 0)[:, None, None], 2 * a - b, keyframes[(index - 1).clamp(min=0)])
+        after = torch.where((index == last - 1)[:, None, None], 2 * b - a, keyframes[(index + 2).clamp(max=last)])
+    square, cube = t * t, t * t * t
+    return 0.5 * (
+        (-cube + 2 * square - t) * before
+        + (3 * cube - 5 * square + 2) * a
+        + (-3 * cube + 4 * square + t) * b
+        + (cube - square) * after
+    )
 
 
-def arithmetic_cases(pairs: int) -> list[Result]:
-    """Against a product and a sum that broadcast, which is the best plain torch, and against a loop over steps."""
-    results = []
-    for steps, rows, cols, count in ((16, 1, 512, 1), (60, 16, 512, 5), (64, 64, 4096, 1)):
-        z, directions, alpha = torch.randn(rows, cols), torch.randn(count, cols), torch.randn(steps, count)
-        shape = f"{steps}x{rows}x{cols}, {count}"
+def make_between(shape: Shape, dtype: torch.dtype, device: str, spherical: bool) -> Subject:
+    steps, rows, cols = shape
+    t = torch.linspace(0, 1, steps, device=device)
+    column = t[:, None, None].to(dtype)
+    column_array = t.cpu().numpy()[:, None, None]
 
-        def ours(z: Tensor = z, directions: Tensor = directions, alpha: Tensor = alpha) -> Tensor:
-            return latent_arithmetic(z, directions, alpha)
+    def ours(a: Tensor, b: Tensor) -> Tensor:
+        return slerp(a, b, t) if spherical else lerp(a, b, t)
 
-        def broadcast(z: Tensor = z, directions: Tensor = directions, alpha: Tensor = alpha) -> Tensor:
-            return z + (alpha @ directions)[:, None]
+    def plain(a: Tensor, b: Tensor) -> Tensor:
+        return plain_slerp(a, b, column) if spherical else torch.lerp(a, b, column)
 
-        def loop(z: Tensor = z, directions: Tensor = directions, alpha: Tensor = alpha) -> Tensor:
-            return torch.stack([z + a @ directions for a in alpha])
+    def arrays(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return numpy_slerp(a, b, column_array) if spherical else a + column_array * (b - a)
 
-        results += [
-            compare("arithmetic", shape, ours, broadcast, None, pairs),
-            compare("arithmetic, against a loop", shape, ours, loop, None, pairs),
-        ]
-    return results
+    inputs = [torch.randn(rows, cols, device=device).to(dtype) for _ in range(2)]
+    return Subject(inputs, ours, {"eager": plain}, plain, arrays)
+
+
+def between_goals(spherical: bool, device: str, dtype: torch.dtype, kind: Pass) -> dict[str, float]:
+    if device != "cpu" or dtype != torch.float32 or kind != "forward":
+        return {}
+    return {"eager": 4.0 if spherical else 0.95}
+
+
+def make_path(shape: Shape, dtype: torch.dtype, device: str, mode: Mode) -> Subject:
+    """Rivals: keyframes gathered for each step, the shortest to write, and a loop over the segments, the fastest."""
+    steps, rows, cols = shape
+    t = torch.linspace(0, KEYFRAMES - 1, steps, device=device)
+    index = t.floor().long().clamp(0, KEYFRAMES - 2)
+    inside = (t - index).to(dtype)[:, None, None]
+    segments = [(i, inside[index == i]) for i in range(KEYFRAMES - 1)]
+
+    def ours(keyframes: Tensor) -> Tensor:
+        return latent_path(keyframes, t, mode)
+
+    def gathered(keyframes: Tensor) -> Tensor:
+        return plain_segment(keyframes, index, inside, mode)
+
+    def loop(keyframes: Tensor) -> Tensor:
+        return torch.cat([plain_segment(keyframes, i, times, mode) for i, times in segments])
+
+    inputs = [torch.randn(KEYFRAMES, rows, cols, device=device).to(dtype)]
+    return Subject(inputs, ours, {"eager": gathered, "loop": loop}, loop)
+
+
+def directions_of(shape: Shape) -> int:
+    return DIRECTIONS[shape[2]][shape[1]]
+
+
+def make_arithmetic(shape: Shape, dtype: torch.dtype, device: str) -> Subject:
+    """Rivals: a product and a sum that broadcast, which is the best plain torch, and a loop over the steps."""
+    steps, rows, cols = shape
+    count = directions_of(shape)
+    strengths = torch.randn(steps, count, device=device)
+    alpha, alpha_array = strengths.to(dtype), strengths.cpu().numpy()
+
+    def ours(z: Tensor, directions: Tensor) -> Tensor:
+        return latent_arithmetic(z, directions, strengths)
+
+    def broadcast(z: Tensor, directions: Tensor) -> Tensor:
+        return z + (alpha @ directions)[:, None]
+
+    def loop(z: Tensor, directions: Tensor) -> Tensor:
+        return torch.stack([z + a @ directions for a in alpha])
+
+    def arrays(z: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        return z + (alpha_array @ directions)[:, None]
+
+    inputs = [torch.randn(n, cols, device=device).to(dtype) for n in (rows, count)]
+    return Subject(inputs, ours, {"eager": broadcast, "loop": loop}, broadcast, arrays)
+
+
+def arithmetic_goals(device: str, dtype: torch.dtype, kind: Pass, shape: Shape) -> dict[str, float]:
+    judged = device == "cpu" and dtype == torch.float32 and kind == "forward"
+    return {"eager": 2.0, "loop": 2.0} if judged else {}
+
+
+def _between(op: str, spherical: bool) -> Operation:
+    return Operation(
+        "lines",
+        op,
+        "path",
+        SHAPES,
+        lambda shape, dtype, device: make_between(shape, dtype, device, spherical),
+        passes=("forward", "backward", "full"),
+        half_shapes=SHAPES[1:2],
+        compiled=("forward",),
+        goals=lambda device, dtype, kind, shape: between_goals(spherical, device, dtype, kind),
+        moved=once_each if spherical else linear,
+    )
+
+
+def _path(mode: Mode) -> Operation:
+    return Operation(
+        "lines",
+        "latent_path",
+        f"{mode}, {KEYFRAMES} keyframes",
+        SHAPES[1:],
+        lambda shape, dtype, device: make_path(shape, dtype, device, mode),
+        passes=("forward", "full"),
+        half_shapes=SHAPES[1:2],
+    )
+
+
+OPERATIONS = [
+    _between("slerp", True),
+    _between("lerp", False),
+    _path("slerp"),
+    _path("catmull-rom"),
+    Operation(
+        "lines",
+        "latent_arithmetic",
+        "",
+        SHAPES,
+        make_arithmetic,
+        passes=("forward", "full"),
+        half_shapes=SHAPES[1:2],
+        goals=arithmetic_goals,
+        moved=linear,
+        label=lambda shape: f"{'x'.join(map(str, shape))}, {directions_of(shape)}",
+    ),
+]

@@ -1,86 +1,97 @@
-"""The kernels of style-based generators against plain torch: forward, and forward with gradients.
+"""The kernels of style-based generators.
 
-Torch's rivals in resampling are the reference, and a grouped (transposed) convolution with the square filter.
+Torch's rivals in resampling are a grouped (transposed) convolution with the square filter, which is the one that
+counts, and the reference, a chain of plain operations.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from paired import Result, compare
+from kernel_case import Function, Operation, Pass, Shape, Subject, linear
 from torch import Tensor
 
 from gdl_core.kernels import bias_act, downsample2d, make_filter, resample, upsample2d
 
-SHAPES = [(16, 64, 32, 32), (8, 128, 64, 64), (64, 32, 16, 16)]
-BIAS_ACT_GOAL = 1.5
-REFERENCE_GOAL = 2.0
+SHAPES: list[Shape] = [(16, 64, 32, 32), (8, 128, 64, 64), (64, 32, 16, 16)]
+PASSES: Sequence[Pass] = ("forward", "full")
+BIAS_ACT_GOAL, REFERENCE_GOAL = 1.5, 2.0
+HALF_SHAPES = SHAPES[:1]
 
 
 def plain_bias_act(x: Tensor, bias: Tensor) -> Tensor:
     return F.leaky_relu(x + bias[None, :, None, None], 0.2) * math.sqrt(2)
 
 
-def both_ways(
-    name: str,
-    ours: Callable[..., Tensor],
-    plain: Callable[..., Tensor],
-    inputs: list[Tensor],
-    goal: float | None,
-    pairs: int,
-) -> list[Result]:
-    shape, trained = "x".join(map(str, inputs[0].shape)), [x.clone().requires_grad_() for x in inputs]
-    weight = torch.randn_like(ours(*inputs))
-    torch.testing.assert_close(ours(*inputs), plain(*inputs), rtol=1e-4, atol=1e-4)
-    return [
-        compare(name, shape, lambda: ours(*inputs), lambda: plain(*inputs), goal, pairs),
-        compare(
-            f"{name}, with gradients",
-            shape,
-            lambda: torch.autograd.grad(ours(*trained), trained, weight),
-            lambda: torch.autograd.grad(plain(*trained), trained, weight),
-            goal,
-            pairs,
-        ),
-    ]
+def make_bias_act(shape: Shape, dtype: torch.dtype, device: str) -> Subject:
+    inputs = [torch.randn(size, device=device).to(dtype) for size in (shape, shape[1:2])]
+    return Subject(inputs, bias_act, {"eager": plain_bias_act}, plain_bias_act)
 
 
-def resample_cases(x: Tensor, pairs: int) -> list[Result]:
-    taps, channels = make_filter(), x.shape[1]
-    square = torch.outer(taps, taps).expand(channels, 1, 4, 4).contiguous()
-    cases: list[tuple[str, Callable[..., Tensor], Callable[..., Tensor]]] = [
-        (
-            "upsample2d",
-            lambda x, impl="auto": upsample2d(x, taps, impl=impl),
-            lambda x: F.conv_transpose2d(x, 4 * square, stride=2, padding=1, groups=channels),
-        ),
-        (
-            "downsample2d",
-            lambda x, impl="auto": downsample2d(x, taps, impl=impl),
-            lambda x: F.conv2d(x, square, stride=2, padding=1, groups=channels),
-        ),
-        (
-            "blur",
-            lambda x, impl="auto": resample(x, taps, padding=(2, 1), impl=impl),
-            lambda x: F.conv2d(F.pad(x, (2, 1, 2, 1)), square, groups=channels),
-        ),
-    ]
-    results = []
-    for name, ours, plain in cases:
-        results += both_ways(f"{name} against a grouped convolution", ours, plain, [x], None, pairs)
-        reference = lambda x, ours=ours: ours(x, "reference")  # noqa: E731
-        results += both_ways(f"{name} against the reference", ours, reference, [x], REFERENCE_GOAL, max(3, pairs // 3))
-    return results
+def goals(wanted: dict[str, float], device: str, dtype: torch.dtype) -> dict[str, float]:
+    return wanted if device == "cpu" and dtype == torch.float32 else {}
 
 
-def style_cases(pairs: int) -> list[Result]:
-    results = []
-    for shape in SHAPES:
-        torch.manual_seed(0)
-        x, bias = torch.randn(shape), torch.randn(shape[1])
-        results += both_ways("bias_act", bias_act, plain_bias_act, [x, bias], BIAS_ACT_GOAL, pairs)
-        results += resample_cases(x, pairs)
-    return results
+def _resampling(op: str, ours: Function, convolution: Function, detail: str = "") -> Operation:
+    """`ours` takes pictures, taps and impl; `convolution` pictures, the square filter and the number of groups."""
+
+    def make(shape: Shape, dtype: torch.dtype, device: str) -> Subject:
+        taps, channels = make_filter(device=device), shape[1]
+        square = torch.outer(taps, taps).expand(channels, 1, 4, 4).contiguous().to(dtype)
+
+        def by_convolution(x: Tensor) -> Any:
+            return convolution(x, square, channels)
+
+        def reference(x: Tensor) -> Any:
+            return ours(x, taps, impl="reference")
+
+        x = torch.randn(shape, device=device).to(dtype)
+        rivals = {"convolution": by_convolution, "reference": reference}
+        return Subject([x], lambda x: ours(x, taps), rivals, by_convolution)
+
+    return Operation(
+        "generators",
+        op,
+        detail,
+        SHAPES,
+        make,
+        passes=PASSES,
+        half_shapes=HALF_SHAPES,
+        goals=lambda device, dtype, kind, shape: goals({"reference": REFERENCE_GOAL}, device, dtype),
+        moved=linear,
+    )
+
+
+OPERATIONS = [
+    Operation(
+        "generators",
+        "bias_act",
+        "",
+        SHAPES,
+        make_bias_act,
+        passes=PASSES,
+        half_shapes=HALF_SHAPES,
+        compiled=PASSES,
+        goals=lambda device, dtype, kind, shape: goals({"eager": BIAS_ACT_GOAL}, device, dtype),
+    ),
+    _resampling(
+        "upsample2d",
+        upsample2d,
+        lambda x, square, groups: F.conv_transpose2d(x, 4 * square, stride=2, padding=1, groups=groups),
+    ),
+    _resampling(
+        "downsample2d",
+        downsample2d,
+        lambda x, square, groups: F.conv2d(x, square, stride=2, padding=1, groups=groups),
+    ),
+    _resampling(
+        "resample",
+        lambda x, taps, **impl: resample(x, taps, padding=(2, 1), **impl),
+        lambda x, square, groups: F.conv2d(F.pad(x, (2, 1, 2, 1)), square, groups=groups),
+        detail="blur",
+    ),
+]
