@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +16,11 @@ KL_REDUCTIONS = {None: 0, "none": 1, "sum": 2, "mean": 3, "columns": 4}
 
 # Empty tensors stand for absent arguments: optional ones have no stable form in torch's C interface.
 _EMPTY = torch.empty(0)
+
+
+def outline(shape: Sequence[int], dtype: torch.dtype, device: torch.device | str | None) -> Tensor:
+    """A tensor of this shape over the memory of one number, for `randn` and `uniform` to be like."""
+    return torch.empty_strided(shape, [0] * len(shape), dtype=dtype, device=device)
 
 
 def randn(like: Tensor, key: Tensor) -> Tensor:
@@ -133,7 +138,7 @@ def resample(x: Tensor, taps: Tensor, grid: tuple[int, int, int, int, int, int],
 def noise_like(tensor: Tensor, key: Tensor) -> Tensor:
     """Float32 noise for a tensor, by the fastest way that works under every transform."""
     if use_native("auto", tensor.device, torch.float32):
-        return randn(torch.empty((), device=tensor.device).expand(tensor.shape), key)
+        return randn(outline(tensor.shape, torch.float32, tensor.device), key)
     return philox.noise(tensor.shape, key, tensor.device)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops, reference
-from gdl_core.kernels._load import Impl, use_native
+from gdl_core.kernels._load import Impl, native_for
 from gdl_core.kernels.keys import resolve_key
 
 
@@ -25,9 +25,9 @@ def _draw(
 ) -> Tensor:
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating type, got {dtype}")
-    like = torch.empty((), dtype=dtype, device=device).expand(tuple(shape))
+    like = ops.outline(shape, dtype, device)
     key = resolve_key(key, seed, offset, None, like.shape, like.device)
-    if use_native(impl, like.device, dtype):
+    if native_for(impl, like):
         return native(like, key)
     return plain(like.shape, key, like.device, dtype)
 
