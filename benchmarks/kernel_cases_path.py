@@ -54,13 +54,14 @@ def plain_segment(keyframes: Tensor, index: Tensor | int, t: Tensor, mode: Mode)
 def make_between(shape: Shape, dtype: torch.dtype, device: str, spherical: bool) -> Subject:
     steps, rows, cols = shape
     t = torch.linspace(0, 1, steps, device=device)
-    column = t[:, None, None].to(dtype)
+    times = t.to(dtype)  # of one dimension, as ours gets them
     column_array = t.cpu().numpy()[:, None, None]
 
     def ours(a: Tensor, b: Tensor) -> Tensor:
         return slerp(a, b, t) if spherical else lerp(a, b, t)
 
     def plain(a: Tensor, b: Tensor) -> Tensor:
+        column = times[:, None, None]
         return plain_slerp(a, b, column) if spherical else torch.lerp(a, b, column)
 
     def arrays(a: np.ndarray, b: np.ndarray) -> np.ndarray:

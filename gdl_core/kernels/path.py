@@ -62,20 +62,20 @@ def _path(keyframes: Tensor, t: Tensor, line: Line, impl: Impl) -> Tensor:
 
 
 def _times(t: Tensor, points: Tensor) -> Tensor:
-    dtype = torch.float64 if points.dtype == torch.float64 else torch.float32
-    return t if t.dtype == dtype and t.device == points.device else t.to(points.device, dtype)
+    dtype = torch.float64 if points.dtype is torch.float64 else torch.float32
+    return t if t.dtype is dtype and t.device == points.device else t.to(points.device, dtype)
 
 
 def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) -> Tensor:
-    if a.dtype != b.dtype or not a.dtype.is_floating_point:
+    if a.dtype is not b.dtype or not a.is_floating_point():
         raise TypeError(f"a and b must have one floating dtype, got {a.dtype} and {b.dtype}")
     if a.shape != b.shape:
         raise ValueError(f"a and b must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
     time = t if isinstance(t, Tensor) else torch.tensor(t)
-    if time.dim() > 1:
+    if time.dim() != 1:
+        if time.dim() == 0:
+            return _between(a, b, time.reshape(1), line, impl)[0]
         raise ValueError(f"t must be a number or have one dimension, got shape {tuple(time.shape)}")
-    if time.dim() == 0:
-        return _between(a, b, time.reshape(1), line, impl)[0]
     tracked = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or time.requires_grad)
     if tracked or not native_for(impl, a) or transforms_active():
         with own_dtypes(a):
