@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import Impl, native_for, transforms_active
+from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.reference import own_dtypes, widen
 
@@ -79,7 +79,7 @@ def latent_arithmetic(z: Tensor, directions: Tensor, alpha: Tensor, *, impl: Imp
     if not native_for(impl, z) or transforms_active():
         out = _reference(points, vectors, alpha)
     elif torch.is_grad_enabled() and (z.requires_grad or directions.requires_grad or alpha.requires_grad):
-        out = _Arithmetic.apply(points, vectors, alpha)  # type: ignore[no-untyped-call]
+        out = apply(_Arithmetic, points, vectors, alpha)
     else:
         out = ops.arithmetic(points, vectors, alpha)
     return out.reshape(alpha.shape[0], *z.shape) if flat else out

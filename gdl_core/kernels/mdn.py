@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops, reference_mdn
-from gdl_core.kernels._load import Impl, native_for, transforms_active
+from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import resolve_key
 
 
@@ -83,7 +83,7 @@ def mdn_nll(logits: Tensor, mean: Tensor, log_std: Tensor, target: Tensor, *, im
         logits, target = logits.reshape(count, components), target.reshape(count, size)
         mean, log_std = (x.reshape(count, components, size) for x in (mean, log_std))
     if torch.is_grad_enabled() and any(x.requires_grad for x in (logits, mean, log_std, target)):
-        nll: Tensor = _MdnNll.apply(logits, mean, log_std, target)  # type: ignore[no-untyped-call]
+        nll: Tensor = apply(_MdnNll, logits, mean, log_std, target)
     else:
         nll = ops.mdn_nll_forward(logits, mean, log_std, target)
     return nll.reshape(rows) if flat else nll

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import Impl, native_for, transforms_active
+from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.ops import Line
 from gdl_core.kernels.reference import own_dtypes
@@ -55,7 +55,7 @@ def _path(keyframes: Tensor, t: Tensor, line: Line, impl: Impl) -> Tensor:
     if not native_for(impl, keyframes) or transforms_active():
         out = reference_path(points, t, _NAMES[line.mode], line.normalize, line.closed)
     elif torch.is_grad_enabled() and (points.requires_grad or t.requires_grad):
-        out = _Path.apply(points, t, line)  # type: ignore[no-untyped-call]
+        out = apply(_Path, points, t, line)
     else:
         out = ops.path_forward(points, t, line)
     return out.reshape(t.shape[0], *latents) if flat else out

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels import ops, philox, reference
-from gdl_core.kernels._load import Impl, native_for, transforms_active
+from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import resolve_key
 
 Reduction = Literal["none", "sum", "mean"]
@@ -70,7 +70,7 @@ def _z_and_kl(
         return reference.reparameterize(mean, log_var, noise, kl)
     reduction = ops.KL_REDUCTIONS[kl]
     if torch.is_grad_enabled() and (mean.requires_grad or log_var.requires_grad):
-        out: tuple[Tensor, Tensor] = _Reparameterize.apply(mean, log_var, key, reduction)  # type: ignore[no-untyped-call]
+        out: tuple[Tensor, Tensor] = apply(_Reparameterize, mean, log_var, key, reduction)
         return out
     return ops.reparam_forward(mean, log_var, key, reduction)
 
