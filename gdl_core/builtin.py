@@ -27,6 +27,9 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("measure", "table", "Numbers about models, each beside its baselines."),
 )
 
+# Raised when the same arguments come to give another result; 1 for all others.
+_VERSIONS = {"strays": 2}
+
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")
 _TABLES: tuple[Kind, ...] = ("table", "figure", "latent")
@@ -39,7 +42,8 @@ def gdl_steps() -> Iterable[StepSpec]:
     """Return the built-in steps; each has a file of its name in `gdl_core/steps`."""
     for name, gives, summary in _STEPS:
         home = f"gdl_core.steps.{name}"
-        yield StepSpec(name, summary, target=f"{home}:run", arguments=f"{home}:Arguments", gives=gives)
+        version = _VERSIONS.get(name, 1)
+        yield StepSpec(name, summary, f"{home}:run", arguments=f"{home}:Arguments", gives=gives, version=version)
 
 
 @hookimpl
