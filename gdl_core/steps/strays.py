@@ -30,7 +30,7 @@ class Arguments(StepArguments):
     n: int = Field(12, ge=1, le=100, description="pictures shown at each distance")
     counted: int = Field(200, ge=10, le=10_000, description="points that the shares are counted over")
     probe: Annotated[TrainedModel | None, Accepts("model", roles=("classifies",))] = Field(
-        None, description="a model that classifies, as a second judge beside the distance to the nearest training picture"
+        None, description="a model that classifies, as second judge beside the distance to the nearest training picture"
     )
 
 
@@ -38,8 +38,8 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     """Return a block of pictures for each model, and how many of the decoded points could be taken for data.
 
     A picture is accepted when the nearest training picture is no further, and the probe no less sure, than for 95 % of
-    held-out pictures. Each alone is generous: distance to blurred pictures, which are near to everything, and a probe to
-    fragments, of which it is sure. The table has the mean picture beside, and the figure says whether it is accepted.
+    held-out pictures. Each alone is generous: distance to blurred pictures, which are near to everything, and a probe
+    to fragments, of which it is sure. The table has the mean picture beside, and the figure says whether it is accepted.
     """
     from gdl_core.latent.tiles import decode_rows, to_pixels
     from gdl_core.media.sheet import Grid, draw
