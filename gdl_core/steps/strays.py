@@ -39,7 +39,7 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
 
     A picture is accepted when the nearest training picture is no further, and the probe no less sure, than for 95 % of
     held-out pictures. Each alone is generous: distance to blurred pictures, which are near to everything, and a probe
-    to fragments, of which it is sure. The table has the mean picture beside, and the figure says whether it is accepted.
+    to fragments, of which it is sure. The table has the mean picture beside, and the figure says whether it passes.
     """
     from gdl_core.latent.tiles import decode_rows, to_pixels
     from gdl_core.media.sheet import Grid, draw
