@@ -21,8 +21,8 @@ typedef CUkern_st* KernelHandle;
 typedef CUlib_st* Library;
 typedef CUstream_st* Stream;
 
-enum : Result { kInvalidContext = 201, kNoBinaryForGpu = 209, kUnsupportedPtx = 222, kNotFound = 500 };
-enum { kRelaxedCapture = 2 };
+constexpr Result kInvalidContext = 201, kNoBinaryForGpu = 209, kUnsupportedPtx = 222, kNotFound = 500;
+constexpr int kRelaxedCapture = 2;
 
 // X(name, type of the function). Enumerations and their arrays are given as int.
 #define GDL_DRIVER_FUNCTIONS(X)                                                                                     \

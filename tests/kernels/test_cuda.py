@@ -199,10 +199,9 @@ def test_mixtures_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch
         logits, mean, log_std, target = (x.to(dtype).to(device).requires_grad_() for x in base)
         nll = mdn_nll(logits, mean, log_std, target)
         grads = torch.autograd.grad(nll.sum(), (logits, mean, log_std, target))
-        drawn = [
-            mdn_sample(logits.detach(), mean.detach(), log_std.detach(), seed=3, temperature=t) for t in (0.0, 0.7)
-        ]
-        both.append(([x.detach().cpu() for x in (nll, *grads)], [x.cpu() for x in drawn]))
+        still = [x.detach() for x in (logits, mean, log_std)]
+        drawn = [x.cpu() for t in (0.0, 0.7) for x in mdn_sample(*still, seed=3, temperature=t)]
+        both.append(([x.detach().cpu() for x in (nll, *grads)], drawn))
     (numbers, drawn), (expected, expected_drawn) = both
     for a, b in zip(numbers, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-3)
