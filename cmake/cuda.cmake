@@ -37,18 +37,25 @@ if(gdl_nvcc)
   string(REPLACE ";" "," codes "${archs};compute_${least}")
   set(fatbins "")
   foreach(family ${GDL_CUDA_FAMILIES})
-    set(fatbin "${GDL_OUTPUT_DIR}/cuda/${family}.fatbin")
+    set(fatbin "${CMAKE_CURRENT_BINARY_DIR}/fatbins/${family}.fatbin")
     # -fmad=false: as on the CPU, every fma is written out
     add_custom_command(
       OUTPUT "${fatbin}"
-      COMMAND ${CMAKE_COMMAND} -E make_directory "${GDL_OUTPUT_DIR}/cuda"
+      COMMAND ${CMAKE_COMMAND} -E make_directory "${CMAKE_CURRENT_BINARY_DIR}/fatbins"
       COMMAND ${gdl_nvcc} -fatbin -std=c++17 -fmad=false "-gencode=arch=compute_${least},code=[${codes}]"
-              -I "${PROJECT_SOURCE_DIR}/csrc/include" -MD -MF "${CMAKE_CURRENT_BINARY_DIR}/${family}.d" -MT "${fatbin}"
+              -I "${PROJECT_SOURCE_DIR}/csrc/include" -MD -MF "${fatbin}.d" -MT "${fatbin}"
               -o "${fatbin}" "${PROJECT_SOURCE_DIR}/csrc/cuda/${family}.cu"
       DEPENDS "${PROJECT_SOURCE_DIR}/csrc/cuda/${family}.cu"
-      DEPFILE "${CMAKE_CURRENT_BINARY_DIR}/${family}.d"
+      DEPFILE "${fatbin}.d"
       VERBATIM)
-    list(APPEND fatbins "${fatbin}")
+    # a copy, since whoever installs empties the folder of the libraries, and nvcc takes its time
+    add_custom_command(
+      OUTPUT "${GDL_OUTPUT_DIR}/cuda/${family}.fatbin"
+      COMMAND ${CMAKE_COMMAND} -E make_directory "${GDL_OUTPUT_DIR}/cuda"
+      COMMAND ${CMAKE_COMMAND} -E copy "${fatbin}" "${GDL_OUTPUT_DIR}/cuda/${family}.fatbin"
+      DEPENDS "${fatbin}"
+      VERBATIM)
+    list(APPEND fatbins "${GDL_OUTPUT_DIR}/cuda/${family}.fatbin")
   endforeach()
   add_custom_target(gdl_cuda_fatbins ALL DEPENDS ${fatbins})
   message(STATUS "gdl: CUDA kernels for ${GDL_CUDA_ARCHS} with ${gdl_nvcc}")
