@@ -25,6 +25,8 @@ DATA = ["py.typed", "**/*.yaml", "**/*.npz", "**/*.csv", "**/*.gz", "**/*.md", "
 """Files beside the code that a package takes along."""
 
 LIBRARIES = (".so", ".pyd", ".dylib", ".dll")
+IMAGES = "cuda/*.fatbin"
+"""The CUDA kernels, one file for each family, below the folder of the libraries."""
 
 
 class NativeBuildError(Exception):
@@ -72,7 +74,7 @@ def find_tools() -> tuple[str, dict[str, str]]:
 
 
 def run_cmake(build: Path, cuda: str) -> list[Path]:
-    """Build the kernels with CMake and ninja under `build`; return the libraries.
+    """Build the kernels with CMake and ninja under `build`; return the libraries, and the CUDA kernels behind them.
 
     Raises:
         NativeBuildError: a tool is missing or the compiler failed.
@@ -100,7 +102,7 @@ def run_cmake(build: Path, cuda: str) -> list[Path]:
     libraries = sorted(path for path in output.glob("*") if path.suffix in LIBRARIES)
     if not any(path.name.startswith("_native.") for path in libraries):
         raise NativeBuildError("CMake built no _native module")
-    return libraries
+    return libraries + sorted(output.glob(IMAGES))
 
 
 def compile_kernels(build: Path) -> list[Path]:
@@ -151,11 +153,12 @@ class BuildNative(Command):
             print(f"gdl: native kernels were not built, plain torch will be used: {why}", file=sys.stderr)
         self.distribution.native = bool(libraries)
         home.mkdir(parents=True, exist_ok=True)
-        for stale in (*home.glob(f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"), *home.glob("*gdl_cuda.*")):
-            if stale.suffix in LIBRARIES:
-                stale.unlink()
+        for stale in (*home.glob(f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"), *home.glob(IMAGES)):
+            stale.unlink()
         for library in libraries:
-            shutil.copy2(library, home / library.name)
+            to = home / "cuda" / library.name if library.match(IMAGES) else home / library.name
+            to.parent.mkdir(exist_ok=True)
+            shutil.copy2(library, to)
         facts = {"native": bool(libraries), "libraries": [path.name for path in libraries], "why_not": why}
         (home / "_build.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
 

@@ -43,7 +43,7 @@ case_() {
   if { time (cd "$source" && env "${settings[@]}" PATH="$env/bin:$path" "$env/bin/python" -m pip install -v --no-deps "$@" \
     >"$work/log" 2>&1); } 2>"$work/time"; then
     (cd "$work" && "$env/bin/gdl" doctor) >"$work/said" 2>&1 || echo "gdl doctor failed" >>"$work/said"
-    ls "$env"/lib/python*/site-packages/gdl_core "$source/gdl_core" 2>/dev/null | grep -E '\.so$' >>"$work/said" || true
+    ls "$env"/lib/python*/site-packages/gdl_core{,/cuda} "$source/gdl_core"{,/cuda} 2>/dev/null | grep -E '\.(so|fatbin)$' >>"$work/said" || true
   else
     cp "$work/log" "$work/said"
   fi
@@ -58,12 +58,12 @@ mkdir "$bare"
 for program in env sh bash uname git; do ln -s "$(command -v "$program")" "$bare/"; done
 
 whole=_native
-command -v nvcc >/dev/null && whole='_native.*libgdl_cuda|libgdl_cuda.*_native'
+command -v nvcc >/dev/null && whole='_native.*\.fatbin|\.fatbin.*_native'
 
 case_ "isolated build, this machine's own tools" "$whole" "$PATH" -- .
-case_ "editable, both libraries stay in the source tree" "$whole" "$PATH" -- -e .
+case_ "editable, the kernels stay in the source tree" "$whole" "$PATH" -- -e .
 case_ "isolated build without network, build tools in the environment" "$whole" "$PATH" PIP_NO_INDEX=1 PIP_FIND_LINKS= -- .
-case_ "compiler but no nvcc" '^(?!.*libgdl_cuda).*_native' "$no_nvcc" -- .
+case_ "compiler but no nvcc" '^(?!.*\.fatbin).*_native' "$no_nvcc" -- .
 case_ "no compiler: plain Python" 'no C\+\+ compiler' "$bare" -- .
 case_ "no compiler, kernels demanded: fails and says why" 'GDL_NATIVE=1 demands' "$bare" GDL_NATIVE=1 -- .
 case_ "GDL_NATIVE=0" 'GDL_NATIVE=0' "$PATH" GDL_NATIVE=0 -- .

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that only a GPU can tell, in one command and under ten minutes, without network: installs this working tree,
-# runs the GPU tests, the four tools of compute-sanitizer over every kernel, and the benchmarks.
+# runs the GPU tests with the kernels of nvcc and of NVRTC, the four tools of compute-sanitizer over every kernel, and the
+# benchmarks.
 #   scripts/gpu_check.sh [FOLDER OF WHEELS]     packages that the machine lacks, installed beside it, never into it
 #   PYTHON=...        another python than `python3`; 3.11 or newer, with a torch that has CUDA
 #   OUT=...           where the logs and summary.txt go (default: build/gpu)
@@ -18,7 +19,7 @@ work=$root/build/gpu-work
 deadline=$((SECONDS + ${GPU_CHECK_SECONDS:-570}))
 failed=0
 # Whoever calls may have a gdl of their own.
-unset GDL_NATIVE GDL_ISA GDL_CUDA GDL_CUDA_ARCHS GDL_PLUGINS PYTHONPATH
+unset GDL_NATIVE GDL_ISA GDL_CUDA GDL_CUDA_ARCHS GDL_CUDA_IMAGES GDL_PLUGINS PYTHONPATH
 
 machine=$("$python" - <<'END'
 try:
@@ -109,6 +110,8 @@ fi
 stage 'every kernel once' 60 tests.log "$python" -P scripts/touch_kernels.py || { failed=1; tail_of tests.log 8; }
 stage 'pytest -m gpu' 180 tests.log "$python" -P -m pytest -m gpu -p no:cacheprovider tests/kernels ||
   { failed=1; tail_of tests.log 25; }
+stage 'pytest -m gpu, NVRTC' 120 nvrtc.log env GDL_CUDA_IMAGES=nvrtc "$python" -P -m pytest -m gpu -p no:cacheprovider tests/kernels ||
+  { failed=1; tail_of nvrtc.log 25; }
 
 if command -v compute-sanitizer >/dev/null; then
   # One allocation a tensor, so that reading behind one is seen.

@@ -18,7 +18,7 @@ import gdl_core
 ROOT = Path(__file__).resolve().parent.parent
 PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("gdl_*/__init__.py"))
 
-PLAIN = {"errors", "specs", "values", "hooks", "config"}
+PLAIN = {"errors", "files", "specs", "values", "hooks", "config"}
 MODELS = PLAIN | {"noise", "kernels", "contracts"}
 LEARNING = MODELS | {"latent", "training", "data", "measures", "media"}
 RECIPES = LEARNING | {"explain", "registry", "model_file", "session", "steps"}
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     **dict.fromkeys(PLAIN, PLAIN),
     "builtin": PLAIN | {"measures"},
     "noise": PLAIN | {"kernels"},
-    "kernels": {"errors"},
+    "kernels": {"errors", "files"},
     "contracts": MODELS,
     "latent": MODELS,
     "training": MODELS | {"latent", "data"},

@@ -35,7 +35,7 @@ def examine() -> dict[str, dict[str, Any]]:
     """Return what there is, by theme."""
     import torch
 
-    from gdl_core.data.cache import cache_folder
+    from gdl_core.files import cache_folder
     from gdl_core.kernels import info
 
     registry = get_registry()
@@ -77,6 +77,8 @@ def _kernel_words(facts: dict[str, Any]) -> str:
     words = str(facts["implementation"])
     if facts.get("isa"):
         words += f", {facts['isa']} (this processor can: {', '.join(facts['available_isas'])})"
+    if facts.get("compiled_by"):
+        words += f", compiled by {facts['compiled_by']}"
     if facts.get("why_not_native"):
         words += f"; not native because {facts['why_not_native']}"
     return words

@@ -56,35 +56,21 @@ struct Cpu {
   }
 };
 
-// The functions of libgdl_cuda, once it is loaded.
-struct CudaLibrary {
-#define GDL_MEMBER(name)                            \
-  decltype(&::gdl_cuda_##name) name;                \
-  decltype(&::gdl_cuda_##name##_scratch) name##_scratch;
-  GDL_OPERATIONS(GDL_MEMBER)
-#undef GDL_MEMBER
-  decltype(&::gdl_cuda_sum) sum;
-  decltype(&::gdl_cuda_device_count) device_count;
-  decltype(&::gdl_cuda_error_string) error_string;
-};
-
-extern CudaLibrary cuda;
-
 struct Cuda {
   shim::DeviceGuard guard;
   void* stream = nullptr;
+  int32_t index;
 
-  explicit Cuda(const Tensor& tensor) : guard(tensor) {
+  explicit Cuda(const Tensor& tensor) : guard(tensor), index(tensor.device_index()) {
     require(!tensor.on_cpu(), "gdl: all tensors must be on one device");
-    shim::check(shim::functions().aoti_torch_get_current_cuda_stream(tensor.device_index(), &stream), "the CUDA stream");
+    shim::check(shim::functions().aoti_torch_get_current_cuda_stream(index, &stream), "the CUDA stream");
   }
   // A key on the device is read by the kernel itself, so that a captured CUDA graph sees a new key at each replay.
   static const int64_t* device_key(const Tensor& key) {
     return key.on_cpu() || key.dim() != 1 ? nullptr : static_cast<const int64_t*>(key.data());
   }
   static void check_cuda_status(int status) {
-    if (status > 0) throw std::runtime_error(std::string("gdl: CUDA: ") + cuda.error_string(status));
-    check_status(status);
+    if (status != GDL_OK) throw std::runtime_error(std::string("gdl: CUDA: ") + gdl_cuda_error_string(status));
   }
   // Freed when the tensor goes: torch's allocator keeps the memory for this stream until the kernels have run.
   static Tensor scratch(int64_t bytes, const Tensor& like) {
@@ -93,15 +79,16 @@ struct Cuda {
   }
 #define GDL_CALL_CUDA(name)                                                                        \
   void name(const gdl_##name##_args& args, const Tensor& like, const int64_t* key = nullptr) {     \
-    const int64_t bytes = cuda.name##_scratch(&args);                                              \
+    const int64_t bytes = gdl_cuda_##name##_scratch(&args);                                        \
     const Tensor memory = bytes ? scratch(bytes, like) : Tensor(0);                                \
-    const gdl_cuda_call call = {key, bytes ? memory.mutable_data() : nullptr, stream};             \
-    check_cuda_status(cuda.name(&args, &call));                                                    \
+    const gdl_cuda_call call = {key, bytes ? memory.mutable_data() : nullptr, stream, index};      \
+    check_cuda_status(gdl_cuda_##name(&args, &call));                                              \
   }
   GDL_OPERATIONS(GDL_CALL_CUDA)
 #undef GDL_CALL_CUDA
   void sum(const float* values, int64_t count, float scale, float* out) {
-    check_cuda_status(cuda.sum(values, count, scale, out, stream));
+    const gdl_cuda_call call = {nullptr, nullptr, stream, index};
+    check_cuda_status(gdl_cuda_sum(values, count, scale, out, &call));
   }
 };
 

@@ -5,8 +5,6 @@
 
 namespace gdl {
 
-CudaLibrary cuda = {};
-
 int32_t storage_type(const Tensor& tensor) {
   const shim::Functions& torch = shim::functions();
   const int32_t dtype = tensor.dtype();
@@ -88,18 +86,12 @@ void register_cpu_ops(const std::string& libtorch_cpu) {
   done = true;
 }
 
-void register_cuda_ops(const std::string& libtorch_cuda, const std::string& libgdl_cuda) {
+void register_cuda_ops(const std::string& libtorch_cuda) {
   static bool done = false;
   if (done) return;
-  void* library = shim::open_library(libgdl_cuda, false);
-#define GDL_LOAD(name) cuda.name = reinterpret_cast<decltype(cuda.name)>(shim::find_symbol(library, "gdl_cuda_" #name));
-#define GDL_LOAD_OPERATION(name) GDL_LOAD(name) GDL_LOAD(name##_scratch)
-  GDL_OPERATIONS(GDL_LOAD_OPERATION)
-  GDL_LOAD(sum) GDL_LOAD(device_count) GDL_LOAD(error_string)
-#undef GDL_LOAD_OPERATION
-#undef GDL_LOAD
-  const int devices = cuda.device_count();
-  if (devices < 0) throw std::runtime_error(std::string("CUDA: ") + cuda.error_string(-devices));
+  int devices = 0;
+  const int status = gdl_cuda_device_count(&devices);
+  if (status != GDL_OK) throw std::runtime_error(gdl_cuda_error_string(status));
   shim::load_cuda(libtorch_cuda);
   register_kernels("CUDA", &Op::cuda);
   done = true;

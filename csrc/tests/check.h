@@ -2,7 +2,7 @@
 #pragma once
 #include <stdio.h>
 
-static int failures = 0;
+inline int failures = 0;
 
 #define CHECK(condition, ...)                            \
   do {                                                   \
@@ -13,7 +13,7 @@ static int failures = 0;
     }                                                    \
   } while (0)
 
-static int finish() {
+inline int finish() {
   printf(failures ? "%d checks failed\n" : "ok\n", failures);
   return failures ? 1 : 0;
 }

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,13 +17,12 @@ from typing import IO, Any
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from gdl_core.data.dataset import fingerprint
 from gdl_core.errors import StorageError
+from gdl_core.files import PART, cache_folder, write_atomically
 
 _VERSION = 1
-_PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,6 @@ class Cached:
 
 Fill = Callable[[Callable[[NDArray[np.uint8]], None]], Mapping[str, Any]]
 """Makes the pictures: calls its argument with each one, (channels, height, width), and returns facts to keep (JSON)."""
-
-
-def cache_folder() -> Path:
-    """Return the user's cache folder: `GDL_CACHE` if set, otherwise where this system keeps caches."""
-    named = os.environ.get("GDL_CACHE")
-    return Path(named).expanduser() if named else user_cache_path("gdl", appauthor=False)
 
 
 def cached_pictures(kind: str, key: object, fill: Fill) -> Cached:
@@ -81,21 +72,6 @@ def cached_pictures(kind: str, key: object, fill: Fill) -> Cached:
     return found
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under a temporary name in its folder and rename it; nothing stays behind where that fails."""
-    handle, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=_PART, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w+b") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-
-
 def _open(path: Path) -> Cached | None:
     """Return the cached pictures, or None where a file is missing, cut short or not what it should be."""
     try:
@@ -110,7 +86,7 @@ def _open(path: Path) -> Cached | None:
 
 def _sweep(path: Path) -> None:
     """Remove what an interrupted maker of this file left; the lock is held, so nobody is writing it."""
-    for orphan in path.parent.glob(f"{path.stem}.*{_PART}"):
+    for orphan in path.parent.glob(f"{path.stem}.*{PART}"):
         with suppress(OSError):
             orphan.unlink()
 

@@ -19,9 +19,10 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from gdl_core.data.cache import Cached, cache_folder, cached_pictures, write_atomically
+from gdl_core.data.cache import Cached, cached_pictures
 from gdl_core.data.pictures import SUFFIXES, Framing, is_grey, quiet, read_picture
 from gdl_core.errors import DataError
+from gdl_core.files import cache_folder, write_atomically
 
 Progress = Callable[..., None]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,13 +22,14 @@ Impl = Literal["auto", "reference", "native"]
 NATIVE_DTYPES = frozenset({torch.float32, torch.bfloat16, torch.float16})
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loaded:
     """What could be loaded; an empty reason means that the kernels of that device are in use."""
 
     module: ModuleType | None
     why_not_cpu: str
     why_not_cuda: str
+    cuda_compiler: str = ""
 
 
 def _why_not_built() -> str:
@@ -72,47 +75,83 @@ def _load_cpu() -> tuple[ModuleType | None, str]:
     return module, ""
 
 
-def _load_cuda(module: ModuleType | None, why_not_cpu: str) -> str:
+def _warn_of_cuda(reason: str) -> None:
+    warnings.warn(
+        f"gdl: plain torch does the work of the CUDA kernels, with the same noise but slower: {reason} "
+        "(set GDL_CUDA_IMAGES=off to silence this)",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def _load_cuda(module: ModuleType | None, why_not_cpu: str) -> tuple[str, str]:
+    """Register the CUDA ops; return why not, and who compiles their kernels."""
     if module is None:
-        return why_not_cpu
+        return why_not_cpu, ""
     if torch.version.cuda is None:
-        return "this torch is built without CUDA"
-    library = Path(__file__).parent.parent / "libgdl_cuda.so"
-    if not library.exists():
-        return "gdl was built without CUDA: no nvcc was found"
+        return "this torch is built without CUDA", ""
     if not torch.cuda.is_available():
-        return "torch finds no CUDA device"
-    torch_library = Path(torch.__file__).parent / "lib" / "libtorch_cuda.so"
+        return "torch finds no CUDA device", ""
+    from gdl_core.kernels import images
+
     try:
-        module.register_cuda_ops(str(torch_library), str(library))
+        if images.mode() == "off":
+            return "GDL_CUDA_IMAGES=off", ""
+        module.set_cuda_images(partial(images.image, module.cuda_sources()))
+        module.register_cuda_ops(str(Path(torch.__file__).parent / "lib" / "libtorch_cuda.so"))
     except RuntimeError as error:
-        warnings.warn(
-            f"gdl: plain torch does the work of the CUDA kernels, slower: {error}", RuntimeWarning, stacklevel=2
-        )
-        return str(error)
-    return ""
+        _warn_of_cuda(str(error))
+        return str(error), ""
+    return "", images.compiler()
 
 
 def load() -> Loaded:
     """Load what there is; called once, when gdl_core.kernels is imported."""
     module, why_not_cpu = _load_cpu()
-    return Loaded(module, why_not_cpu, _load_cuda(module, why_not_cpu))
+    return Loaded(module, why_not_cpu, *_load_cuda(module, why_not_cpu))
 
 
 LOADED = load()
 
-_REASONS = {"cpu": LOADED.why_not_cpu, "cuda": LOADED.why_not_cuda}
-_NATIVE = frozenset((d, dtype) for d, reason in _REASONS.items() if not reason for dtype in NATIVE_DTYPES)
-
-
 _NATIVE_ON_CPU = not LOADED.why_not_cpu
+_cuda_lock = threading.Lock()
+_cuda_prepared = False
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
+def _why_not_cuda() -> str:
+    """Return why CUDA tensors go through the reference. The first call gets all kernels ready on the current device.
+
+    Whatever can fail, a compiler or a driver, fails here: before the choice, when there is another way.
+    """
+    global _cuda_prepared
+    if LOADED.why_not_cuda or _cuda_prepared:
+        return LOADED.why_not_cuda
+    with _cuda_lock:
+        module = LOADED.module
+        if not _cuda_prepared and not LOADED.why_not_cuda and module is not None:
+            try:
+                for family in module.cuda_kernels():
+                    module.prepare_cuda(family, torch.cuda.current_device())
+            except RuntimeError as error:
+                LOADED.why_not_cuda = str(error)
+                _warn_of_cuda(LOADED.why_not_cuda)
+            _cuda_prepared = True
+    return LOADED.why_not_cuda
+
+
+def _why_not(device: str) -> str:
+    if device == "cuda":
+        reason: str = _why_not_cuda()
+        return reason
+    return LOADED.why_not_cpu if device == "cpu" else f"there are no native kernels for {device}"
 
 
 def why_not_native(device: torch.device, dtype: torch.dtype) -> str:
     """Return why tensors of this kind go through the reference; empty if they do not."""
     if dtype not in NATIVE_DTYPES:
         return f"the native kernels work in float32, bfloat16 and float16, not {dtype}"
-    return _REASONS.get(device.type, f"there are no native kernels for {device.type}")
+    return _why_not(device.type)
 
 
 def native_for(impl: Impl, tensor: torch.Tensor) -> bool:
@@ -130,7 +169,7 @@ def use_native(impl: Impl, device: torch.device, dtype: torch.dtype) -> bool:
         RuntimeError: impl is "native" and there is no native code for these tensors.
     """
     if impl == "auto":
-        return (device.type, dtype) in _NATIVE
+        return dtype in NATIVE_DTYPES and not _why_not(device.type)
     if impl == "reference":
         return False
     if impl != "native":

@@ -29,6 +29,7 @@ def info() -> dict[str, Any]:
         "cuda": {
             "implementation": "reference" if LOADED.why_not_cuda else "native",
             "why_not_native": LOADED.why_not_cuda or None,
+            "compiled_by": None if LOADED.why_not_cuda else LOADED.cuda_compiler,
             "torch_cuda": torch.version.cuda,
         },
     }

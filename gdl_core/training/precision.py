@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from gdl_core.data.cache import cache_folder, write_atomically
+from gdl_core.files import cache_folder, write_atomically
 
 PAYS = 1.15
 """bf16 is taken from this speed-up on; below it the coarser arithmetic is not worth the noise of the measurement."""

@@ -53,7 +53,7 @@ def test_nothing_else_is_pinned() -> None:
 
 def test_pins_lie_in_the_ranges_that_are_declared() -> None:
     for need in map(Requirement, metadata.requires(HOME) or []):
-        if canonicalize_name(need.name) != HOME:
+        if canonicalize_name(need.name) != HOME and not OF_TORCH.match(need.name):
             version = str(PINS[canonicalize_name(need.name)].specifier).removeprefix("==")
             assert need.specifier.contains(version), need
 

@@ -15,10 +15,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
-    ".*", "build", "dist", "runs", "tests", "*.egg-info", "__pycache__", "*.so", "_build.json"
+    ".*", "build", "dist", "runs", "tests", "*.egg-info", "__pycache__", "*.so", "*.fatbin", "_build.json"
 )
 
-# CMake that compiles nothing: two files with the names that the real one gives.
+# CMake that compiles nothing: files with the names that the real one gives.
 STAND_IN = """
 cmake_minimum_required(VERSION 3.24)
 project(stand_in LANGUAGES NONE)
@@ -27,7 +27,7 @@ if(NOT GDL_CUDA STREQUAL "off")
   if(EXISTS ${CMAKE_SOURCE_DIR}/broken_nvcc)
     message(FATAL_ERROR "nvcc does not like this compiler")
   endif()
-  file(WRITE ${GDL_OUTPUT_DIR}/libgdl_cuda.so "CUDA kernels")
+  file(WRITE ${GDL_OUTPUT_DIR}/cuda/randn.fatbin "CUDA kernels")
 endif()
 """
 
@@ -105,7 +105,7 @@ def test_every_file_of_the_source_roots_is_in_the_wheel(pure_wheel, project: Pat
     assert {"gdl_new/inner/__init__.py", "gdl_new/recipes/first.yaml"} <= packed
     folders = [project / "gdl_core", *project.glob("plugins/gdl_*"), *project.glob("cli/gdl_*")]
     files = {path.relative_to(project).as_posix() for folder in folders for path in folder.rglob("*") if path.is_file()}
-    made = {name for name in files if "__pycache__" in name or name.endswith((".so", "_build.json"))}
+    made = {name for name in files if "__pycache__" in name or name.endswith((".so", ".fatbin", "_build.json"))}
     assert {name.removeprefix("plugins/").removeprefix("cli/") for name in files - made} - packed == set()
 
 
@@ -127,7 +127,7 @@ def test_a_wheel_with_kernels_is_for_this_platform_only(native_project: Path, tm
     wheel = next(tmp_path.glob("*.whl"))
     assert f"-cp{sys.version_info[0]}{sys.version_info[1]}-" in wheel.name
     assert not wheel.name.endswith("any.whl")
-    assert {"gdl_core/_native.stand_in.so", "gdl_core/libgdl_cuda.so"} <= names(wheel)
+    assert {"gdl_core/_native.stand_in.so", "gdl_core/cuda/randn.fatbin"} <= names(wheel)
     assert "Root-Is-Purelib: false" in text(wheel, "WHEEL")
 
 
@@ -137,7 +137,7 @@ def test_a_failing_nvcc_does_not_cost_the_cpu_kernels(native_project: Path, tmp_
     assert run.returncode == 0, run.stderr
     packed = names(next(tmp_path.glob("*.whl")))
     assert "gdl_core/_native.stand_in.so" in packed
-    assert "gdl_core/libgdl_cuda.so" not in packed
+    assert "gdl_core/cuda/randn.fatbin" not in packed
     assert "gdl: the CUDA kernels could not be built and are left out" in run.stderr
     demanded = run_hook(
         native_project, f"build_wheel({str(tmp_path)!r})", CXX=sys.executable, GDL_CUDA="on", GDL_NATIVE="1"
@@ -154,11 +154,11 @@ def test_what_an_earlier_build_left_is_not_packed(native_project: Path, tmp_path
         run = run_hook(native_project, f"build_wheel({str(out)!r})", CXX=sys.executable, **environment)
         assert run.returncode == 0, run.stderr
     first, second, third = (names(next((tmp_path / str(turn)).glob("*.whl"))) for turn in range(3))
-    assert "gdl_core/libgdl_cuda.so" in first
-    assert "gdl_core/libgdl_cuda.so" not in second
+    assert "gdl_core/cuda/randn.fatbin" in first
+    assert "gdl_core/cuda/randn.fatbin" not in second
     assert "gdl_core/_native.stand_in.so" in second
     assert "gdl_new/inner/__init__.py" not in second
-    assert not [name for name in third if name.endswith(".so")]
+    assert not [name for name in third if name.endswith((".so", ".fatbin"))]
 
 
 def test_what_was_compiled_is_kept_and_what_was_configured_is_not(native_project: Path, tmp_path: Path) -> None:
@@ -173,15 +173,14 @@ def test_what_was_compiled_is_kept_and_what_was_configured_is_not(native_project
         compiled.touch()
 
 
-def test_an_editable_install_keeps_both_libraries_and_finds_later_packages(
-    native_project: Path, tmp_path: Path
-) -> None:
+def test_an_editable_install_keeps_the_kernels_and_finds_later_packages(native_project: Path, tmp_path: Path) -> None:
+    images = native_project / "gdl_core/cuda"
+    images.mkdir(exist_ok=True)
+    (images / "of_an_earlier_build.fatbin").touch()
     run = run_hook(native_project, f"build_editable({str(tmp_path)!r})", CXX=sys.executable)
     assert run.returncode == 0, run.stderr
-    assert {path.name for path in (native_project / "gdl_core").glob("*.so")} == {
-        "_native.stand_in.so",
-        "libgdl_cuda.so",
-    }
+    assert [path.name for path in (native_project / "gdl_core").glob("*.so")] == ["_native.stand_in.so"]
+    assert [path.name for path in images.iterdir()] == ["randn.fatbin"]
     roots = text(next(tmp_path.glob("*.whl")), ".pth").split()
     assert roots == [str(native_project), str(native_project / "plugins"), str(native_project / "cli")]
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gdl_core.data.cache import cache_folder, cached_pictures
+from gdl_core.data.cache import cached_pictures
 from gdl_core.errors import StorageError
+from gdl_core.files import cache_folder
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 3, 5, 5), dtype=np.uint8)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +17,8 @@ from gdl_core.kernels import (
     lerp,
     make_filter,
     make_key,
+    mdn_nll,
+    mdn_sample,
     randn,
     reparameterize,
     resample,
@@ -30,7 +35,9 @@ SHAPES = [(), (7,), (0, 5), (5, 0), (300, 2), (700, 3), (64, 128), (9, 63), (9, 
 
 
 def test_the_cuda_kernels_are_in_use() -> None:
+    randn((2,), seed=1, device="cuda")
     assert info()["cuda"]["why_not_native"] is None
+    assert info()["cuda"]["compiled_by"].startswith("NVRTC" if os.environ.get("GDL_CUDA_IMAGES") == "nvrtc" else "nvcc")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -179,3 +186,88 @@ def test_arithmetic_and_lines_between_two_have_the_bits_of_the_cpu(cols: int, dt
     assert torch.equal(moved.cpu(), latent_arithmetic(z, directions, alpha))
     t = torch.linspace(-0.5, 1.5, 9)
     assert torch.equal(lerp(z.cuda(), directions.cuda(), t.cuda()).cpu(), lerp(z, directions, t))
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3), (300, 5, 1), (33, 3, 2), (18, 5, 8), (35, 5, 33), (3, 40, 1025)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_mixtures_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    rows, components, cols = shape
+    base = [torch.randn(size) for size in ((rows, components), shape, shape, (rows, cols))]
+    both = []
+    for device in ("cuda", "cpu"):
+        logits, mean, log_std, target = (x.to(dtype).to(device).requires_grad_() for x in base)
+        nll = mdn_nll(logits, mean, log_std, target)
+        grads = torch.autograd.grad(nll.sum(), (logits, mean, log_std, target))
+        still = [x.detach() for x in (logits, mean, log_std)]
+        drawn = [x.cpu() for t in (0.0, 0.7) for x in mdn_sample(*still, seed=3, temperature=t)]
+        both.append(([x.detach().cpu() for x in (nll, *grads)], drawn))
+    (numbers, drawn), (expected, expected_drawn) = both
+    for a, b in zip(numbers, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4 if dtype == torch.float32 else 2e-2, atol=1e-3)
+    assert all(torch.equal(a, b) for a, b in zip(drawn, expected_drawn, strict=True))
+
+
+def test_two_streams_do_not_disturb_one_another() -> None:
+    streams, results = [torch.cuda.Stream(), torch.cuda.Stream()], []
+    points, t = torch.randn(5, 64, 512, device="cuda"), torch.linspace(0, 4, 100, device="cuda")
+    mean = torch.randn(64, 20000, device="cuda")
+    torch.cuda.synchronize()
+
+    def work(seed: int) -> list[Tensor]:
+        p = points.clone().requires_grad_()
+        z, kl = reparameterize(mean, mean, seed=seed, kl="none")  # both with scratch memory
+        return [z, kl, *torch.autograd.grad(latent_path(p, t, "slerp").square().sum(), p)]
+
+    for turn in range(20):
+        with torch.cuda.stream(streams[turn % 2]):
+            results.append(work(turn))
+    torch.cuda.synchronize()
+    for turn, got in enumerate(results):
+        assert all(torch.equal(a, b) for a, b in zip(got, work(turn), strict=True))
+
+
+def test_a_thread_without_a_context_launches() -> None:
+    got: list[Tensor] = []
+    like, key = torch.empty(8, 16, device="cuda"), make_key(5)
+    torch.cuda.synchronize()
+    thread = threading.Thread(target=lambda: got.append(torch.ops.gdl.randn(like, key)))
+    thread.start()
+    thread.join()
+    assert torch.equal(got[0].cpu(), randn((8, 16), seed=5))
+
+
+def test_backward_runs_in_the_threads_of_autograd() -> None:
+    mean = torch.zeros(64, 128, device="cuda", requires_grad=True)
+    threads: set[int] = set()
+    z, kl = reparameterize(mean, mean, seed=1, kl="mean")
+    z.register_hook(lambda grad: threads.add(threading.get_ident()))
+    (z.sum() + kl).backward()
+    assert threads
+    assert threading.get_ident() not in threads
+    assert mean.grad is not None
+    assert bool(mean.grad.isfinite().all())
+
+
+def test_a_whole_step_is_captured_and_replayed() -> None:
+    points = torch.randn(4, 8, 64, device="cuda", requires_grad=True)
+    t, key = torch.linspace(0, 3, 24, device="cuda"), make_key(1).cuda()
+
+    def step() -> tuple[Tensor, ...]:
+        line = latent_path(points, t, "slerp", normalize=True)
+        z, kl = reparameterize(line.flatten(1), line.flatten(1), key=key, kl="mean")
+        return (z, *torch.autograd.grad(z.square().sum() + kl, points))
+
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = step()
+    for seed in (2, 3):
+        key.copy_(make_key(seed))
+        graph.replay()
+        replayed = [x.clone() for x in captured]
+        assert all(torch.equal(a, b) for a, b in zip(replayed, step(), strict=True))

@@ -7,15 +7,19 @@
 #ifndef GDL_API_H
 #define GDL_API_H
 
+#if defined(__CUDACC_RTC__)
+#include "platform.h" /* NVRTC has no system headers, and no libraries to export from */
+#define GDL_EXPORT
+#else
 #include <stdint.h>
-
 #define GDL_EXPORT __attribute__((visibility("default")))
+#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum gdl_status { GDL_OK = 0, GDL_BAD_ARGUMENT = -1, GDL_OUT_OF_MEMORY = -2 };
+enum gdl_status { GDL_OK = 0, GDL_BAD_ARGUMENT = -1, GDL_OUT_OF_MEMORY = -2, GDL_NO_KERNELS = -3, GDL_NO_DRIVER = -4 };
 enum gdl_dtype { GDL_FLOAT32 = 0, GDL_BFLOAT16 = 1, GDL_FLOAT16 = 2 };
 enum gdl_isa { GDL_SCALAR = 0, GDL_AVX2 = 1, GDL_AVX512 = 2, GDL_NEON = 3 };
 enum gdl_path_mode { GDL_LERP = 0, GDL_SLERP = 1, GDL_CATMULL_ROM = 2 };
@@ -182,7 +186,7 @@ typedef struct gdl_resample_args {
 
 /* Every operation NAME has a struct gdl_NAME_args and these functions:
  *   gdl_cpu_NAME           `parallel_for` may be NULL: one thread
- *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are cudaError_t
+ *   gdl_cuda_NAME          in libgdl_cuda: all pointers are device pointers; positive results are CUresult
  *   gdl_cuda_NAME_scratch  the bytes of device memory that gdl_cuda_NAME wants as `scratch` */
 #define GDL_OPERATIONS(X) \
   X(randn) X(uniform) X(reparam_forward) X(reparam_backward) X(path_forward) X(path_backward) X(arithmetic) \
@@ -192,7 +196,8 @@ typedef struct gdl_resample_args {
 typedef struct gdl_cuda_call {
   const int64_t* device_key; /* int64[2] (seed, offset) on the device, which overrides args->noise, or NULL */
   void* scratch;
-  void* stream; /* a cudaStream_t */
+  void* stream;   /* a cudaStream_t of the current context */
+  int32_t device; /* whose primary context is made current where the calling thread has none */
 } gdl_cuda_call;
 
 #define GDL_DECLARE(name)                                                                            \
@@ -203,8 +208,9 @@ GDL_OPERATIONS(GDL_DECLARE)
 #undef GDL_DECLARE
 
 /* *out = scale * the sum of `values`, in a fixed order; device pointers. */
-GDL_EXPORT int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, void* stream);
-GDL_EXPORT int gdl_cuda_device_count(void); /* negative cudaError_t if there is no usable driver */
+GDL_EXPORT int gdl_cuda_sum(const float* values, int64_t count, float scale, float* out, const gdl_cuda_call* call);
+GDL_EXPORT int gdl_cuda_device_count(int* count);
+/* Of any status of gdl_cuda functions; for GDL_NO_KERNELS and GDL_NO_DRIVER what this thread met last. */
 GDL_EXPORT const char* gdl_cuda_error_string(int error);
 
 /* The instruction set in use: the best one, unless the environment variable GDL_ISA or gdl_set_isa says otherwise. */

@@ -7,7 +7,7 @@
 namespace gdl {
 
 // The range log_var is clamped to: exp(-15) to exp(10) for the standard deviation, finite in float16 products too.
-const float kLogVarMin = -30.0f, kLogVarMax = 20.0f;
+constexpr float kLogVarMin = -30.0f, kLogVarMax = 20.0f;
 
 template <class S> struct Math {
   typedef typename S::F F;

@@ -5,10 +5,10 @@
 namespace gdl {
 
 // The range log_std is clamped to, that of log_var halved: standard deviations from 3e-7 to 2.2e4.
-const float kLogStdMin = 0.5f * kLogVarMin, kLogStdMax = 0.5f * kLogVarMax;
+constexpr float kLogStdMin = 0.5f * kLogVarMin, kLogStdMax = 0.5f * kLogVarMax;
 
 // A responsibility below this is none: its gradients are zero, whatever they would be multiplied with.
-const float kLeastResponsibility = 1.17549435e-38f;
+constexpr float kLeastResponsibility = 1.17549435e-38f;
 
 // The third word of the counters that choose components; the noise of randn has 0 there.
 const uint32_t kComponentStream = 1;
