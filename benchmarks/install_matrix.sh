@@ -10,7 +10,7 @@ base=$(command -v "${1:-python}")
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset GDL_NATIVE GDL_CUDA GDL_CUDA_ARCHS CXX CUDACXX VIRTUAL_ENV
+unset GDL_NATIVE GDL_CUDA GDL_CUDA_ARCHS CXX CUDACXX CUDA_HOME CUDA_PATH VIRTUAL_ENV
 export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 TIMEFORMAT='%R %U'
 
@@ -63,7 +63,7 @@ command -v nvcc >/dev/null && whole='_native.*\.fatbin|\.fatbin.*_native'
 case_ "isolated build, this machine's own tools" "$whole" "$PATH" -- .
 case_ "editable, the kernels stay in the source tree" "$whole" "$PATH" -- -e .
 case_ "isolated build without network, build tools in the environment" "$whole" "$PATH" PIP_NO_INDEX=1 PIP_FIND_LINKS= -- .
-case_ "compiler but no nvcc" '^(?!.*\.fatbin).*_native' "$no_nvcc" -- .
+case_ "compiler but no nvcc" '^(?!.*\.fatbin).*_native' "$no_nvcc" CUDA_HOME="$bare" -- .
 case_ "no compiler: plain Python" 'no C\+\+ compiler' "$bare" -- .
 case_ "no compiler, kernels demanded: fails and says why" 'GDL_NATIVE=1 demands' "$bare" GDL_NATIVE=1 -- .
 case_ "GDL_NATIVE=0" 'GDL_NATIVE=0' "$PATH" GDL_NATIVE=0 -- .
