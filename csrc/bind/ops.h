@@ -2,6 +2,7 @@
 #pragma once
 #include <string.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -38,6 +39,18 @@ inline void torch_parallel_for(int64_t begin, int64_t end, int64_t grain, gdl_bo
 
 // `key` is what device_key() returned, `like` a tensor on the device.
 struct Cpu {
+  // Numbers on the way. A tensor would cost more than a call's other work.
+  class Floats {
+   public:
+    Floats(int64_t count, const Tensor&) : many_(count > kFew ? new float[static_cast<size_t>(count)] : nullptr) {}
+    float* data() { return many_ ? many_.get() : few_; }
+
+   private:
+    enum { kFew = 256 };
+    float few_[kFew];
+    std::unique_ptr<float[]> many_;
+  };
+
   explicit Cpu(const Tensor& tensor) { require(tensor.on_cpu(), "gdl: all tensors must be on one device"); }
   static const int64_t* device_key(const Tensor& key) {
     require(key.on_cpu(), "gdl: key must be on the CPU for tensors on the CPU");
@@ -57,6 +70,16 @@ struct Cpu {
 };
 
 struct Cuda {
+  class Floats {
+   public:
+    Floats(int64_t count, const Tensor& like)
+        : memory_(count ? Tensor::empty(&count, 1, shim::functions().aoti_torch_dtype_float32(), like) : Tensor(0)) {}
+    float* data() { return static_cast<float*>(memory_.mutable_data()); }
+
+   private:
+    Tensor memory_;
+  };
+
   shim::DeviceGuard guard;
   void* stream = nullptr;
   int32_t index;

@@ -49,12 +49,10 @@ template <class Device> void reparam_forward(StableIValue* stack, uint64_t, uint
   const int32_t float32 = shim::functions().aoti_torch_dtype_float32();
   Tensor z = Tensor::empty(mean.sizes(), mean.dim(), mean.dtype(), mean);
   Tensor result = Tensor::empty(&kl_size, is_vector, float32, mean);
-  const Tensor rows = reduced ? Tensor::empty(&kl_size, 1, float32, mean) : Tensor(0);
-  const Tensor& sums = reduced ? rows : result;
-  const gdl_reparam_forward_args args = {noise,          storage_type(mean), mean.data(),
-                                         log_var.data(), z.mutable_data(),
-                                         kl == kNoKl ? nullptr : static_cast<float*>(sums.mutable_data()),
-                                         kl_layout(kl)};
+  typename Device::Floats rows(reduced ? noise.rows : 0, mean);
+  float* sums = kl == kNoKl ? nullptr : reduced ? rows.data() : static_cast<float*>(result.mutable_data());
+  const gdl_reparam_forward_args args = {noise,          storage_type(mean), mean.data(),  log_var.data(),
+                                         z.mutable_data(), sums,              kl_layout(kl)};
   device.reparam_forward(args, mean, Device::device_key(key));
   if (reduced) {
     device.sum(args.kl, noise.rows, kl_scale(kl, noise.rows), static_cast<float*>(result.mutable_data()));

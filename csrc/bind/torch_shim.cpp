@@ -57,15 +57,17 @@ Tensor::~Tensor() {
 }
 
 Tensor Tensor::empty(const int64_t* sizes, int64_t dim, int32_t dtype, const Tensor& device_of) {
-  std::vector<int64_t> strides(static_cast<size_t>(dim));
+  int64_t few[8];
+  std::vector<int64_t> many(dim > 8 ? static_cast<size_t>(dim) : 0);
+  int64_t* strides = dim > 8 ? many.data() : few;
   int64_t stride = 1;
   for (int64_t i = dim - 1; i >= 0; --i) {
-    strides[static_cast<size_t>(i)] = stride;
+    strides[i] = stride;
     stride *= sizes[i] > 1 ? sizes[i] : 1;
   }
   Tensor result;
-  GDL_CALL(aoti_torch_empty_strided, dim, sizes, strides.data(), dtype, device_of.device_type(),
-           device_of.device_index(), &result.handle_);
+  GDL_CALL(aoti_torch_empty_strided, dim, sizes, strides, dtype, device_of.device_type(), device_of.device_index(),
+           &result.handle_);
   return result;
 }
 
@@ -79,15 +81,17 @@ Tensor Tensor::contiguous() && {
 }
 
 int64_t Tensor::dim() const {
-  int64_t dim = 0;
-  GDL_CALL(aoti_torch_get_dim, handle_, &dim);
-  return dim;
+  if (dim_ < 0) GDL_CALL(aoti_torch_get_dim, handle_, &dim_);
+  return dim_;
 }
 
 const int64_t* Tensor::sizes() const {
-  int64_t* sizes = nullptr;
-  GDL_CALL(aoti_torch_get_sizes, handle_, &sizes);
-  return sizes;
+  if (!sizes_) {
+    int64_t* sizes = nullptr;
+    GDL_CALL(aoti_torch_get_sizes, handle_, &sizes);
+    sizes_ = sizes;
+  }
+  return sizes_;
 }
 
 int64_t Tensor::numel() const {

@@ -81,7 +81,8 @@ void require(bool condition, const char* message);
 class Tensor {
  public:
   explicit Tensor(StableIValue value) : handle_(reinterpret_cast<TensorHandle>(value)) {}
-  Tensor(Tensor&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Tensor(Tensor&& other) noexcept
+      : handle_(std::exchange(other.handle_, nullptr)), sizes_(other.sizes_), dim_(other.dim_) {}
   Tensor(const Tensor&) = delete;
   Tensor& operator=(const Tensor&) = delete;
   Tensor& operator=(Tensor&&) = delete;
@@ -90,7 +91,7 @@ class Tensor {
   static Tensor empty(const int64_t* sizes, int64_t dim, int32_t dtype, const Tensor& device_of);
   Tensor contiguous() &&;
 
-  int64_t dim() const;
+  int64_t dim() const;  // asked of torch once, as are the sizes: no op changes the shape of a tensor
   const int64_t* sizes() const;
   int64_t size(int64_t i) const { return sizes()[i]; }
   int64_t numel() const;
@@ -106,6 +107,8 @@ class Tensor {
  private:
   Tensor() : handle_(nullptr) {}
   TensorHandle handle_;
+  mutable const int64_t* sizes_ = nullptr;
+  mutable int64_t dim_ = -1;
 };
 
 // Makes the tensor's device the current one.
