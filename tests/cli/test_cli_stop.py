@@ -18,7 +18,7 @@ steps:
     do: train
     model: vae
     data: $data
-    for: 120 steps
+    for: 2000 steps  # some seconds, so that a signal comes before the end on a busy machine too
     batch: 32
     previews: false
     precision: fp32
