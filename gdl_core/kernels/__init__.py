@@ -4,8 +4,8 @@ densities, and the layers of style-based generators (biased activation, resampli
 Each has `impl="auto" | "reference" | "native"`, works on CPU and CUDA in float32, bfloat16 and float16 (float64 through
 the reference), and is differentiable. Arithmetic is float32 or more, and results have the dtype of their tensors, under
 autocast too. torch.compile and torch.export take each one whole. Begin with `reparam.py`; `reference.py` is the same in
-plain torch and says what is right; csrc/ holds the native code; `info()` tells what is in use and why. May import torch
-and gdl_core.errors.
+plain torch and says what is right; csrc/ holds the native code; `info()` tells what is in use and why. May import
+torch, gdl_core.errors and gdl_core.files.
 """
 
 from gdl_core.kernels.arithmetic import latent_arithmetic
