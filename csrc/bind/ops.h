@@ -19,7 +19,7 @@ using shim::Tensor;
 // An op as the dispatcher gets it. gdl_core/kernels/schemas.py has the same schemas.
 struct Op {
   const char* schema;
-  shim::BoxedKernel *cpu, *cuda;
+  shim::BoxedKernel *cpu, *cuda;  // null where there is none
 };
 #define GDL_OP(schema, kernel) {schema, kernel<Cpu>, kernel<Cuda>}
 
@@ -122,6 +122,7 @@ void require_like(const Tensor& tensor, const Tensor& other, const char* message
 void require_float_vector(const Tensor& tensor, int64_t size, const Tensor& device_of, const char* message);
 
 // The rule of rows: two and more dimensions are shape[0] rows, anything else is one row.
+gdl_noise make_noise(const Tensor& tensor);  // without a key, for noise that is there
 gdl_noise make_noise(const Tensor& tensor, const Tensor& key);
 
 inline bool as_bool(StableIValue value) { return static_cast<uint8_t>(value) != 0; }

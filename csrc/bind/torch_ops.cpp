@@ -27,14 +27,20 @@ void require_float_vector(const Tensor& tensor, int64_t size, const Tensor& devi
           message);
 }
 
+gdl_noise make_noise(const Tensor& tensor) {
+  const int64_t dim = tensor.dim();
+  gdl_noise noise = {dim >= 2 ? tensor.size(0) : 1, 1, 0, 0, nullptr};
+  for (int64_t i = dim >= 2 ? 1 : 0; i < dim; ++i) noise.cols *= tensor.size(i);
+  return noise;
+}
+
 gdl_noise make_noise(const Tensor& tensor, const Tensor& key) {
-  const int64_t dim = tensor.dim(), rows = dim >= 2 ? tensor.size(0) : 1;
-  const bool of_rows = key.dim() == 2 && key.size(0) == rows && key.device_type() == tensor.device_type();
+  gdl_noise noise = make_noise(tensor);
+  const bool of_rows = key.dim() == 2 && key.size(0) == noise.rows && key.device_type() == tensor.device_type();
   require((of_rows || key.dim() == 1) && key.size(key.dim() - 1) == 2 &&
               key.dtype() == shim::functions().aoti_torch_dtype_int64(),
           "gdl: key must be int64 of shape (2,), seed and offset, or one such pair for each row on the rows' device");
-  gdl_noise noise = {rows, 1, 0, 0, of_rows ? static_cast<const int64_t*>(key.data()) : nullptr};
-  for (int64_t i = dim >= 2 ? 1 : 0; i < dim; ++i) noise.cols *= tensor.size(i);
+  if (of_rows) noise.row_keys = static_cast<const int64_t*>(key.data());
   if (key.on_cpu() && !of_rows) {
     const int64_t* words = static_cast<const int64_t*>(key.data());
     noise.seed = static_cast<uint64_t>(words[0]);
@@ -61,6 +67,7 @@ void register_kernels(const char* dispatch_key, shim::BoxedKernel* Op::*kernel) 
   shim::LibraryHandle library = nullptr;
   shim::check(torch.aoti_torch_library_init_impl("gdl", dispatch_key, __FILE__, __LINE__, &library), dispatch_key);
   for (const Op& op : all_ops()) {
+    if (!(op.*kernel)) continue;
     const std::string name = name_of(op);
     shim::check(torch.torch_library_impl(library, name.c_str(), op.*kernel, shim::kAbiVersion), name.c_str());
   }

@@ -33,6 +33,7 @@ template <class Storage, bool kWithKl> struct ForwardTask {
     NoiseBuffer noise;
     float kl_terms[kWithKl ? kTile + kLanes : 1];
     source.template fill<Normal>(noise, tile);
+    if (args.kept_noise) memcpy(args.kept_noise + tile.start, noise, (size_t)tile.size * sizeof *noise);
     T* z = static_cast<T*>(args.z) + tile.start;
     const ForwardBlock<Storage, kWithKl> block = {noise, static_cast<const T*>(args.mean) + tile.start,
                                                   static_cast<const T*>(args.log_var) + tile.start, z, kl_terms};
@@ -135,7 +136,7 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardBlock {
     F to_mean = S::set(0.0f), to_log_var = to_mean;
     if (kGradZ) {
       to_mean = load<Storage, kMove>(grad_z + i, count);
-      to_log_var = S::mul(S::mul(to_mean, S::load(noise + i)), S::mul(std, half));
+      to_log_var = S::mul(S::mul(to_mean, load<Float32, kMove>(noise + i, count)), S::mul(std, half));
     }
     if (kGradKl) {
       const F g = S::load(grad_kl + (i & kl_mask));
@@ -176,9 +177,10 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardTask {
 
   void operator()(int64_t index) const {
     const Tile tile(source.tiling, index);
-    NoiseBuffer noise;
+    NoiseBuffer drawn;
+    const float* noise = args.kept_noise ? args.kept_noise + tile.start : drawn;
     float grad_kl[kGradKl ? kTile + kLanes : 1];
-    if (kGradZ) source.template fill<Normal>(noise, tile);
+    if (kGradZ && !args.kept_noise) source.template fill<Normal>(drawn, tile);
     if (kGradKl) spread_grad_kl(grad_kl, args, tile);
     const BackwardBlock<Storage, kGradZ, kGradKl> block = {noise,
                                                            grad_kl,

@@ -35,7 +35,7 @@ static void check_reparam(int64_t rows, int64_t cols, int dtype, bool shifted) {
       const int64_t kl = layout < 0 ? 0 : layout == GDL_KL_COLUMNS ? cols : rows;
       compare("reparam_forward", {{n, dtype, 0.0f, shifted}, {kl, GDL_FLOAT32, 20.0f, false}}, [&](Where w, Results& out) {
         return run::reparam_forward(w, {noise, dtype, mean.data(), log_var.data(), out[0]->data(),
-                                        layout < 0 ? nullptr : out[1]->floats(), layout < 0 ? 0 : layout});
+                                        layout < 0 ? nullptr : out[1]->floats(), layout < 0 ? 0 : layout, nullptr});
       });
       if (n == 0) continue;
       const int64_t size = layout == GDL_KL_SHARED ? 1 : kl;
@@ -46,7 +46,7 @@ static void check_reparam(int64_t rows, int64_t cols, int dtype, bool shifted) {
         compare("reparam_backward", {{layout < 0 ? 0 : n, dtype, near, shifted}, {n, dtype, near, shifted}}, [&](Where w, Results& out) {
           return run::reparam_backward(w, {noise, dtype, with_z ? grad_z.data() : nullptr, layout < 0 ? nullptr : grad_kl.floats(),
                                            layout < 0 ? 0 : layout, 0.25f, mean.data(), log_var.data(),
-                                           layout < 0 ? nullptr : out[0]->data(), out[1]->data()});
+                                           layout < 0 ? nullptr : out[0]->data(), out[1]->data(), nullptr});
         });
       }
     }

@@ -37,9 +37,10 @@ static uint64_t noise_and_reparam(uint64_t hash, int dtype) {
   Storage z(kRows, dtype), grad_mean(kRows, dtype), grad_log_var(kRows, dtype);
   float kl[kRows], grad_kl[kRows];
   for (float& g : grad_kl) g = 0.75f;
-  const gdl_reparam_forward_args forward = {noise, dtype, mean.data.data(), log_var.data.data(), z.data.data(), kl, GDL_KL_ROWS};
+  const gdl_reparam_forward_args forward = {noise, dtype, mean.data.data(), log_var.data.data(), z.data.data(),
+                                            kl,    GDL_KL_ROWS, nullptr};
   const gdl_reparam_backward_args backward = {noise, dtype, grad_z.data.data(), grad_kl, 0, 0.5f, mean.data.data(),
-                                              log_var.data.data(), grad_mean.data.data(), grad_log_var.data.data()};
+                                              log_var.data.data(), grad_mean.data.data(), grad_log_var.data.data(), nullptr};
   CHECK(gdl_cpu_reparam_forward(&forward, nullptr) == GDL_OK, "forward");
   CHECK(gdl_cpu_reparam_backward(&backward, nullptr) == GDL_OK, "backward");
   hash = digest(mean.add_to(hash), kl, sizeof kl);

@@ -42,7 +42,7 @@ static Bytes run_all(const gdl_noise& noise, int dtype, gdl_parallel_for paralle
   };
   const size_t bytes = (size_t)n * (dtype == GDL_FLOAT32 ? 4 : 2);
   Bytes a((size_t)(2 * n + 2)), b((size_t)(2 * n + 2)), path((size_t)(10 * n + 2));
-  std::vector<float> kl((size_t)noise.rows), grad_t(5);
+  std::vector<float> kl((size_t)noise.rows), grad_t(5), kept((size_t)n);
 
   const gdl_randn_args randn = {noise, dtype, a.data()};
   CHECK(gdl_cpu_randn(&randn, parallel_for) == GDL_OK, "randn");
@@ -57,24 +57,29 @@ static Bytes run_all(const gdl_noise& noise, int dtype, gdl_parallel_for paralle
   CHECK(gdl_cpu_randn(&randn_of_rows, parallel_for) == GDL_OK, "randn with row keys");
   append(a.data(), bytes);
   for (float* with_kl : {(float*)nullptr, kl.data()}) {
-    const gdl_reparam_forward_args forward = {noise, dtype, mean.data(), log_var.data(), a.data(), with_kl, GDL_KL_ROWS};
+    const gdl_reparam_forward_args forward = {noise,    dtype,   mean.data(), log_var.data(),
+                                              a.data(), with_kl, GDL_KL_ROWS, kept.data()};
     CHECK(gdl_cpu_reparam_forward(&forward, parallel_for) == GDL_OK, "forward");
     append(a.data(), bytes);
   }
   append(kl.data(), kl.size() * 4);
   std::vector<float> of_columns((size_t)noise.cols, 0.25f);
   const gdl_reparam_forward_args columns = {noise,    dtype, mean.data(), log_var.data(), a.data(), of_columns.data(),
-                                            GDL_KL_COLUMNS};
+                                            GDL_KL_COLUMNS, nullptr};
   CHECK(gdl_cpu_reparam_forward(&columns, parallel_for) == GDL_OK, "forward by columns");
   append(of_columns.data(), of_columns.size() * 4);
   for (int layout = GDL_KL_ROWS; layout <= GDL_KL_COLUMNS; ++layout) {
     if (layout == GDL_KL_SHARED && noise.rows == 0) continue;
     const float* g = layout == GDL_KL_COLUMNS ? of_columns.data() : grad_kl.data();
-    const gdl_reparam_backward_args backward = {noise,       dtype,          grad.data(), g,       layout, 0.5f,
-                                                mean.data(), log_var.data(), a.data(),    b.data()};
+    gdl_reparam_backward_args backward = {noise,       dtype,          grad.data(), g,        layout, 0.5f,
+                                          mean.data(), log_var.data(), a.data(),    b.data(), nullptr};
     CHECK(gdl_cpu_reparam_backward(&backward, parallel_for) == GDL_OK, "backward");
     append(a.data(), bytes);
     append(b.data(), bytes);
+    const Bytes drawn_again = b;
+    backward.kept_noise = kept.data();
+    CHECK(gdl_cpu_reparam_backward(&backward, parallel_for) == GDL_OK, "backward with kept noise");
+    CHECK(b == drawn_again, "kept noise is not the noise that is drawn again");
   }
   if (n > 0 && n < 20000) {
     const Bytes grad_out = make_storage(5 * n, dtype, 1.0f, 5);

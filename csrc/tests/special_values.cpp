@@ -16,8 +16,8 @@ static void check_reparam() {
   for (float& x : ones) x = 1.0f;
   const gdl_noise key = {kCount, 1, 42, 0, nullptr};
   const gdl_randn_args randn = {key, GDL_FLOAT32, noise};
-  const gdl_reparam_forward_args forward = {key, GDL_FLOAT32, mean, log_vars, z, kl, GDL_KL_ROWS};
-  const gdl_reparam_backward_args backward = {key, GDL_FLOAT32, ones, ones, 0, 1.0f, mean, log_vars, to_mean, to_log_var};
+  const gdl_reparam_forward_args forward = {key, GDL_FLOAT32, mean, log_vars, z, kl, GDL_KL_ROWS, nullptr};
+  const gdl_reparam_backward_args backward = {key, GDL_FLOAT32, ones, ones, 0, 1.0f, mean, log_vars, to_mean, to_log_var, nullptr};
   gdl_cpu_randn(&randn, nullptr);
   gdl_cpu_reparam_forward(&forward, nullptr);
   gdl_cpu_reparam_backward(&backward, nullptr);

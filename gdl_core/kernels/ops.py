@@ -41,17 +41,23 @@ def reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tupl
     return out
 
 
+def reparam_forward_keeping(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor, Tensor]:
+    """As `reparam_forward`, on the CPU, and the noise, float32, of mean's shape."""
+    out: tuple[Tensor, Tensor, Tensor] = torch.ops.gdl.reparam_forward_keeping.default(mean, log_var, key, kl)
+    return out
+
+
 def reparam_backward(
-    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor, kl: int
+    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, noise: Tensor, kl: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradients of mean and log_var; at least one of grad_z and grad_kl is given."""
+    """Return the gradients of mean and log_var; at least one of grad_z and grad_kl is given, and noise or its key."""
     empty = _EMPTY if mean.is_cpu else _EMPTY.to(mean.device)
     grad_mean, grad_log_var = torch.ops.gdl.reparam_backward.default(
         empty if grad_z is None else grad_z,
         empty if grad_kl is None else grad_kl,
         mean,
         log_var,
-        key,
+        noise,
         grad_z is not None,
         0 if grad_kl is None else kl,
     )
@@ -153,10 +159,14 @@ def _fake_reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -
     return _fake_randn(mean, key), mean.new_empty(shape, dtype=torch.float32)
 
 
+def _fake_reparam_forward_keeping(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor, Tensor]:
+    return *_fake_reparam_forward(mean, log_var, key, kl), mean.new_empty(mean.shape, dtype=torch.float32)
+
+
 def _fake_reparam_backward(
-    grad_z: Tensor, grad_kl: Tensor, mean: Tensor, log_var: Tensor, key: Tensor, has_grad_z: bool, kl: int
+    grad_z: Tensor, grad_kl: Tensor, mean: Tensor, log_var: Tensor, noise: Tensor, has_grad_z: bool, kl: int
 ) -> tuple[Tensor, Tensor]:
-    return _fake_randn(mean, key) if kl else mean.new_empty((0,)), _fake_randn(mean, key)
+    return _fake_randn(mean, noise) if kl else mean.new_empty((0,)), _fake_randn(mean, noise)
 
 
 def _fake_path_forward(keyframes: Tensor, t: Tensor, mode: int, normalize: bool, closed: bool) -> Tensor:
@@ -236,6 +246,7 @@ def _register() -> None:
     torch.library.register_fake("gdl::randn", _fake_randn)
     torch.library.register_fake("gdl::uniform", _fake_randn)
     torch.library.register_fake("gdl::reparam_forward", _fake_reparam_forward)
+    torch.library.register_fake("gdl::reparam_forward_keeping", _fake_reparam_forward_keeping)
     torch.library.register_fake("gdl::reparam_backward", _fake_reparam_backward)
     torch.library.register_fake("gdl::path_forward", _fake_path_forward)
     torch.library.register_fake("gdl::between", _fake_between)

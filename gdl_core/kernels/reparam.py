@@ -14,26 +14,35 @@ from gdl_core.kernels.keys import resolve_key
 Reduction = Literal["none", "sum", "mean"]
 
 
+_KEPT = 1 << 20
+"""Numbers of noise that are kept for the backward pass on the CPU, at most: 4 MiB, which caches hold and which are read
+faster than drawn again. Of more the memory counts."""
+
+
 class _Reparameterize(torch.autograd.Function):
-    """The native op on the tape: it stores its inputs, and the backward pass draws the noise again."""
+    """The native op on the tape: it stores its inputs, and little noise; much noise the backward pass draws again."""
 
     @staticmethod
     def forward(ctx: Any, mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(mean, log_var, key)
         ctx.kl = kl
         ctx.set_materialize_grads(False)
+        if mean.is_cpu and mean.numel() <= _KEPT:
+            z, divergence, noise = ops.reparam_forward_keeping(mean, log_var, key, kl)
+            ctx.save_for_backward(mean, log_var, noise)
+            return z, divergence
+        ctx.save_for_backward(mean, log_var, key)
         return ops.reparam_forward(mean, log_var, key, kl)
 
     @staticmethod
     def backward(ctx: Any, grad_z: Tensor | None, grad_kl: Tensor | None) -> tuple[Tensor | None, ...]:
         if grad_z is None and grad_kl is None:
             return None, None, None, None
-        mean, log_var, key = ctx.saved_tensors
+        mean, log_var, noise = ctx.saved_tensors  # or the noise's key
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
             if grad_kl is not None:
                 grad_kl = _for_each_element(grad_kl, ctx.kl, mean)
-            return *_differentiable_gradients(grad_z, grad_kl, mean, log_var, key), None, None
-        return *ops.reparam_backward(grad_z, grad_kl, mean, log_var, key, ctx.kl), None, None
+            return *_differentiable_gradients(grad_z, grad_kl, mean, log_var, noise), None, None
+        return *ops.reparam_backward(grad_z, grad_kl, mean, log_var, noise, ctx.kl), None, None
 
 
 def _for_each_element(grad_kl: Tensor, kl: int, mean: Tensor) -> Tensor:
@@ -46,7 +55,7 @@ def _for_each_element(grad_kl: Tensor, kl: int, mean: Tensor) -> Tensor:
 
 
 def _differentiable_gradients(
-    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, key: Tensor
+    grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The formula of the backward kernel in plain torch, which can be differentiated again; grad_kl broadcasts."""
     m, clamped = reference.widen(mean), reference.clamp_log_var(reference.widen(log_var))
@@ -54,7 +63,8 @@ def _differentiable_gradients(
     if grad_z is not None:
         g = reference.widen(grad_z)
         to_mean = to_mean + g
-        to_log_var = to_log_var + 0.5 * g * torch.exp(0.5 * clamped) * ops.noise_like(mean, key)
+        drawn = noise if noise.is_floating_point() else ops.noise_like(mean, noise)
+        to_log_var = to_log_var + 0.5 * g * torch.exp(0.5 * clamped) * drawn
     if grad_kl is not None:
         to_mean = to_mean + grad_kl * m
         to_log_var = to_log_var + 0.5 * grad_kl * torch.expm1(clamped)

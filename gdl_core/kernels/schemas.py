@@ -6,8 +6,9 @@ SCHEMAS = (
     "randn(Tensor like, Tensor key) -> Tensor",
     "uniform(Tensor like, Tensor key) -> Tensor",
     "reparam_forward(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor)",
-    "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor key, bool has_grad_z, int kl)"
-    " -> (Tensor, Tensor)",
+    "reparam_forward_keeping(Tensor mean, Tensor log_var, Tensor key, int kl) -> (Tensor, Tensor, Tensor)",
+    "reparam_backward(Tensor grad_z, Tensor grad_kl, Tensor mean, Tensor log_var, Tensor noise, bool has_grad_z, "
+    "int kl) -> (Tensor, Tensor)",
     "path_forward(Tensor keyframes, Tensor t, int mode, bool normalize, bool closed) -> Tensor",
     "between(Tensor a, Tensor b, Tensor t, int mode, bool normalize) -> Tensor",
     "path_backward(Tensor grad_out, Tensor keyframes, Tensor t, int mode, bool normalize, bool closed)"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kernels.impls import IMPLS, needs_native
 from torch import Tensor
 
-from gdl_core.kernels import LOG_VAR_MAX, LOG_VAR_MIN, make_key, randn, reparameterize
+from gdl_core.kernels import LOG_VAR_MAX, LOG_VAR_MIN, make_key, randn, reparam, reparameterize
 
 SHAPES = [(), (1,), (6,), (0, 5), (5, 0), (6, 1), (6, 2), (700, 3), (6, 4), (6, 63), (6, 64), (6, 65), (2, 4095)]
 SHAPES += [(2, 4097), (1, 9001), (3, 2, 5)]
@@ -123,6 +123,27 @@ def test_strided_inputs_and_gradients(view: str, impl: str) -> None:
         results.append((z, kl, *torch.autograd.grad((z * weights).sum() + kl, (m, v))))
     for first, second in zip(*results, strict=True):
         torch.testing.assert_close(first, second, rtol=1e-6, atol=1e-6)
+
+
+@needs_native
+@pytest.mark.parametrize("kl", [None, "none", "mean"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_noise_that_is_kept_gives_the_gradients_of_noise_drawn_again(
+    shape: tuple[int, ...], dtype: torch.dtype, kl: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = torch.randint(2**40, (shape[0], 2)) if len(shape) >= 2 else None
+    for key in (make_key(5, 3), rows):
+        results = []
+        for kept in (-1, 1 << 20):
+            monkeypatch.setattr(reparam, "_KEPT", kept)
+            mean, log_var = (x.requires_grad_() for x in inputs(shape, dtype))
+            out = reparameterize(mean, log_var, key=make_key(1) if key is None else key, kl=kl)  # type: ignore[call-overload]
+            z, divergence = (out, torch.zeros(())) if kl is None else out
+            grads = torch.autograd.grad((z * (1 + z.detach())).sum() + divergence.sum(), (mean, log_var))
+            results.append((z, *grads))
+        for again, remembered in zip(*results, strict=True):
+            assert torch.equal(again, remembered)
 
 
 @pytest.mark.parametrize("impl", IMPLS)

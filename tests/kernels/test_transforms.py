@@ -43,6 +43,9 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
         ("reparam_backward", (mean, torch.ones(()), mean, log_var, KEY, True, 3)),
         ("reparam_backward", (mean, none, mean, log_var, KEY, True, 0)),
         ("reparam_backward", (none, torch.ones(()), mean, log_var, KEY, False, 2)),
+        ("reparam_forward_keeping", (mean, log_var, KEY, 3)),
+        ("reparam_forward_keeping", (mean.t(), log_var.t(), torch.stack([KEY] * 6), 0)),
+        ("reparam_backward", (mean, torch.ones(6), mean, log_var, torch.randn(4, 6), True, 4)),
         ("path_forward", (path, t, 0, False, False)),
         ("path_forward", (path, t, 1, True, True)),
         ("path_forward", (path, t, 2, False, False)),
@@ -54,7 +57,7 @@ def op_calls(dtype: torch.dtype) -> list[tuple[str, tuple[object, ...]]]:
 
 @needs_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("index", range(18))
+@pytest.mark.parametrize("index", range(21))
 def test_opcheck(index: int, dtype: torch.dtype) -> None:
     name, arguments = op_calls(dtype)[index]
     opcheck(getattr(torch.ops.gdl, name).default, arguments)
@@ -71,6 +74,8 @@ def test_ops_refuse_what_does_not_fit() -> None:
         lambda: ops.reparam_forward(mean, log_var, KEY.int(), 1),
         lambda: ops.reparam_backward(mean, mean, mean, log_var, KEY, False, 0),
         lambda: ops.reparam_backward(mean, torch.ones(3), mean, log_var, KEY, True, 1),
+        lambda: ops.reparam_backward(mean, torch.ones(()), mean, log_var, torch.randn(6, 4), True, 2),
+        lambda: ops.reparam_backward(mean, torch.ones(()), mean, log_var, torch.randn(4, 6).double(), True, 2),
         lambda: ops.reparam_forward(mean, log_var, KEY, 5),
         lambda: ops.path_forward(mean, torch.ones(3), 0, False, False),
         lambda: ops.path_forward(torch.zeros(1, 2, 3), torch.ones(3), 0, False, False),

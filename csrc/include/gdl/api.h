@@ -55,9 +55,10 @@ typedef struct gdl_reparam_forward_args {
   void* z;                    /* (rows, cols) */
   float* kl;                  /* (rows), or (cols) if kl_layout is GDL_KL_COLUMNS, or NULL */
   int32_t kl_layout;
+  float* kept_noise; /* (rows, cols): the noise is also written here; or NULL. CPU only */
 } gdl_reparam_forward_args;
 
-/* The noise is drawn again rather than stored. The gradient of log_var is taken at its clamped value. */
+/* The noise is drawn again unless it was kept. The gradient of log_var is taken at its clamped value. */
 typedef struct gdl_reparam_backward_args {
   gdl_noise noise;
   int32_t dtype;
@@ -68,6 +69,7 @@ typedef struct gdl_reparam_backward_args {
   const void *mean, *log_var; /* (rows, cols); mean may be NULL without grad_kl */
   void* grad_mean;            /* (rows, cols); NULL without grad_kl, where it equals grad_z */
   void* grad_log_var;         /* (rows, cols) */
+  const float* kept_noise;    /* (rows, cols) from the forward pass, or NULL. CPU only */
 } gdl_reparam_backward_args;
 
 /* A line through `count` >= 2 keyframes: time t lies on the segment floor(t). An open line has count - 1 segments, the first
