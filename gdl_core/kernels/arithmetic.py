@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
+from gdl_core.kernels._load import NATIVE_DTYPES, Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.reference import own_dtypes, widen
 
@@ -70,6 +71,26 @@ def latent_arithmetic(z: Tensor, directions: Tensor, alpha: Tensor, *, impl: Imp
     >>> latent_arithmetic(torch.zeros(1, 2), smile, torch.tensor([[-1.0], [0.0], [2.0]]))[:, 0].tolist()
     [[-1.0, 0.0], [0.0, 0.0], [2.0, 0.0]]
     """
+    if (  # the shortcut of `path._between`
+        impl == "auto"
+        and alpha.dtype is torch.float32
+        and z.is_cpu
+        and z.dim() == 2
+        and z.dtype in NATIVE_DTYPES
+        and ops.ARITHMETIC is not None
+        and not is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+        and not (torch.is_grad_enabled() and (z.requires_grad or directions.requires_grad or alpha.requires_grad))
+    ):
+        try:
+            moved: Tensor = ops.ARITHMETIC(z, directions, alpha)
+            return moved
+        except RuntimeError:
+            pass
+    return _carefully(z, directions, alpha, impl)
+
+
+def _carefully(z: Tensor, directions: Tensor, alpha: Tensor, impl: Impl) -> Tensor:
     _check(z, directions, alpha)
     strengths = torch.float64 if z.dtype == torch.float64 else torch.float32
     if alpha.dtype != strengths or alpha.device != z.device:

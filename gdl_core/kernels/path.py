@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
+from gdl_core.kernels._load import NATIVE_DTYPES, Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.ops import Line
 from gdl_core.kernels.reference import own_dtypes
@@ -67,6 +68,27 @@ def _times(t: Tensor, points: Tensor) -> Tensor:
 
 
 def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) -> Tensor:
+    if (  # what follows costs a small call more than its arithmetic; the op checks the rest, and says no by raising
+        impl == "auto"
+        and isinstance(t, Tensor)
+        and t.dtype is torch.float32
+        and a.is_cpu
+        and a.dim() == 2
+        and a.dtype in NATIVE_DTYPES
+        and ops.BETWEEN is not None
+        and not is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+        and not (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or t.requires_grad))
+    ):
+        try:
+            out: Tensor = ops.BETWEEN(a, b, t, line.mode, line.normalize)
+            return out
+        except RuntimeError:
+            pass
+    return _between_carefully(a, b, t, line, impl)
+
+
+def _between_carefully(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) -> Tensor:
     if a.dtype is not b.dtype or not a.is_floating_point():
         raise TypeError(f"a and b must have one floating dtype, got {a.dtype} and {b.dtype}")
     if a.shape != b.shape:
@@ -74,7 +96,7 @@ def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) ->
     time = t if isinstance(t, Tensor) else torch.tensor(t)
     if time.dim() != 1:
         if time.dim() == 0:
-            return _between(a, b, time.reshape(1), line, impl)[0]
+            return _between_carefully(a, b, time.reshape(1), line, impl)[0]
         raise ValueError(f"t must be a number or have one dimension, got shape {tuple(time.shape)}")
     tracked = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or time.requires_grad)
     if tracked or not native_for(impl, a) or transforms_active():
