@@ -100,7 +100,8 @@ template <class Task> void parallel_tasks(gdl_parallel_for parallel_for, int64_t
     }
   };
   if (count <= 0) return;
-  (parallel_for ? parallel_for : serial_for)(0, count, grain, Body::run, &task);
+  const bool alone = !parallel_for || count <= grain;  // a small call need not ask for threads
+  (alone ? serial_for : parallel_for)(0, count, grain, Body::run, &task);
 }
 
 // Memory for intermediate results, freed at the end of the scope; null after a failed allocation.
