@@ -74,7 +74,7 @@ def gdl_formats() -> Iterable[FormatSpec]:
     )  # fmt: skip
     yield FormatSpec(
         "mp4", "Films for video programs (H.264).", (".mp4",), ("frames",),
-        f"{_M}.mp4:write", f"{_M}.mp4:read", f"{_M}.mp4:read_record", extra="video",
+        f"{_M}.mp4:write", f"{_M}.mp4:read", f"{_M}.mp4:read_record", extra="video", verify=f"{_M}.mp4:verify",
     )  # fmt: skip
     yield FormatSpec(
         "csv", "Tables for spreadsheets; the numbers behind a figure.", (".csv",), _TABLES,
@@ -84,7 +84,11 @@ def gdl_formats() -> Iterable[FormatSpec]:
         "json", "Tables for programs.", (".json",), _TABLES,
         f"{_M}.tables:write_json", f"{_M}.tables:read_json", f"{_M}.tables:read_json_record",
     )  # fmt: skip
-    yield FormatSpec("markdown", "Tables for people.", (".md",), _TABLES, f"{_M}.tables:write_markdown")
+    yield FormatSpec(
+        "markdown", "Tables for people.", (".md",), _TABLES,
+        f"{_M}.tables:write_markdown", verify=f"{_M}.tables:verify_markdown",
+    )  # fmt: skip
+    yield FormatSpec("text", "Texts.", (".txt",), ("text",), f"{_M}.text:write", f"{_M}.text:read")
     yield FormatSpec(
         "npz", "Latent points, vectors, pictures and films as numpy arrays.", (".npz",), _ARRAYS,
         f"{_M}.arrays:write_npz", f"{_M}.arrays:read_npz", f"{_M}.arrays:read_npz_record",
@@ -96,4 +100,5 @@ def gdl_formats() -> Iterable[FormatSpec]:
     yield FormatSpec(
         "gdl", "Trained models.", (".gdl",), ("model",),
         "gdl_core.model_file:write_model", "gdl_core.model_file:read_model", "gdl_core.model_file:read_model_record",
+        verify="gdl_core.model_file:verify_model",
     )  # fmt: skip

@@ -41,6 +41,10 @@ _FIELDS: dict[str, type] = {
 }  # fmt: skip
 
 
+class _ChangedError(CheckpointError):
+    """The weights are not those that were written."""
+
+
 def write_model(trained: TrainedModel, path: Path | str, record: Mapping[str, Any] | None = None) -> list[Path]:
     """Write a model to a `.gdl` file, whole or not at all, and return the files written, which is that one.
 
@@ -140,8 +144,8 @@ def read_model(path: Path | str, registry: Registry | None = None) -> TrainedMod
         ) from error
     model.eval()
     if fingerprint(model, header["config"]) != header["fingerprint"]:
-        raise CheckpointError(
-            f"{path}: does not hold what its fingerprint says; it was damaged or changed: copy it again"
+        raise _ChangedError(
+            f"{path}: does not hold what its fingerprint says; it was damaged or changed, copy it again"
         )
     history = header["history"]
     return TrainedModel(
@@ -166,6 +170,19 @@ def read_model_record(path: Path | str) -> dict[str, Any] | None:
     """
     record: dict[str, Any] | None = read_header(path)["record"]
     return record
+
+
+def verify_model(path: Path | str, record: Mapping[str, Any]) -> bool:
+    """Return whether the weights of a `.gdl` file are those that its fingerprint vouches for.
+
+    Raises:
+        CheckpointError: the file is damaged, or its plugin is not installed.
+    """
+    try:
+        read_model(path)
+    except _ChangedError:
+        return False
+    return True
 
 
 def _parse_header(path: Path, file: BinaryIO) -> dict[str, Any]:

@@ -121,7 +121,8 @@ class FormatSpec(Spec):
     """A file format for values of some kinds.
 
     `write` names a function `(value, path, record: dict | None) -> list[Path]`, `read` one `(path) -> value` or "",
-    `read_record` one `(path) -> dict | None`.
+    `read_record` one `(path) -> dict | None`. `verify` names one `(path, record) -> bool | None` that says whether the
+    file holds what `record["content"]` vouches for; without it the digest of what `read` gives is compared.
     """
 
     suffixes: tuple[str, ...]
@@ -130,6 +131,7 @@ class FormatSpec(Spec):
     read: str = ""
     read_record: str = ""
     extra: str = ""
+    verify: str = ""
 
 
 @dataclass(frozen=True)

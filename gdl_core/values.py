@@ -93,6 +93,14 @@ class Vector:
 
 
 @dataclass(frozen=True)
+class Text:
+    """Texts, each of them a sample: a sentence, a verse, a page. Lines end with a line feed."""
+
+    kind: ClassVar[Kind] = "text"
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of numbers and words under named columns."""
 

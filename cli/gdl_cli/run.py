@@ -12,8 +12,10 @@ from types import FrameType
 
 import click
 
+from gdl_cli.again import is_output, run_again
 from gdl_cli.display import Display, JsonDisplay, PlainDisplay, RichDisplay
 from gdl_cli.sources import check_named
+from gdl_core.errors import InputError
 from gdl_core.recipe import Recipe, plan_run, run_recipe
 from gdl_core.registry import Registry, get_registry
 
@@ -64,19 +66,25 @@ def run(
     device: str | None,
     dry_run: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Run RECIPE: a .yaml file, or a name from `gdl recipes`.
 
     Steps that are complete and unchanged are left alone, and a training that was stopped goes on, so running again is
-    always right.
+    always right. Given a file that a run has written (a picture, a film, a table, a model), make it again from the
+    record inside it and compare: 0 if the two are equal bit for bit, 1 if not.
     """
     registry = get_registry()
+    stop = Stop()
+    if is_output(recipe, registry):
+        if only or force or dry_run:
+            raise InputError("--only, --force and --dry-run are for recipes; a file is made again by its own step")
+        with stop.listening():
+            return run_again(Path(recipe), registry, overrides, out, device or "", _display(as_json), stop, as_json)
     checked = check_named(recipe, registry, overrides)
     folder = out or Path("runs") / checked.name
     if dry_run:
         _dry_run(checked, folder, registry, only, force, as_json)
-        return
-    stop = Stop()
+        return 0
     with stop.listening(), _display(as_json) as display:
         run_recipe(
             checked,
@@ -88,6 +96,7 @@ def run(
             observer=display,
             cancelled=stop,
         )
+    return 0
 
 
 def _display(as_json: bool) -> Display:

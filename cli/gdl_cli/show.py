@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gdl_cli.again import MISMATCH
 from gdl_core import media
 from gdl_core.errors import GdlError, InputError, MediaError
 from gdl_core.explain import printable
@@ -17,27 +18,33 @@ from gdl_core.registry import Registry, get_registry
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def show(file: Path, as_json: bool) -> None:
-    """Show the record inside FILE: what made it, from which recipe and seed. Of a model, also what it is."""
+def show(file: Path, as_json: bool) -> int:
+    """Show the record inside FILE: what made it, from which recipe and seed. Of a model, also what it is.
+
+    Leaves with 1 if the file does not match its record.
+    """
     if not file.is_file():
         raise InputError(f"no such file: {file}")
     registry = get_registry()
     if file.suffix.lower() == ".gdl":
         _show_model(file, registry, as_json)
-        return
+        return 0
     record = media.read_record(file, registry)
     if record is None:
         raise InputError(f"{file} carries no record; gdl writes one into everything that it makes")
     if as_json:
         click.echo(json.dumps(record, indent=1, ensure_ascii=False))
-        return
+        return 0
     _show_record(record)
     try:
         same = media.verify(file, registry)
     except MediaError:
         same = None
-    if same is not None:
-        click.echo(f"content: {'as written' if same else 'changed since it was written'}")
+    if same is None:
+        click.echo("content: the record does not vouch for it")
+    else:
+        click.echo(f"content: {'as written' if same else MISMATCH}")
+    return 1 if same is False else 0
 
 
 def _show_model(file: Path, registry: Registry, as_json: bool) -> None:

@@ -15,9 +15,9 @@ from gdl_core.errors import MediaError, did_you_mean
 from gdl_core.media.extras import require_extra
 from gdl_core.media.record import digest, read_sidecar, sidecar
 from gdl_core.specs import FormatSpec, a_kind, load_target
-from gdl_core.values import Frames, Images
+from gdl_core.values import Frames, Images, Text
 
-__all__ = ["can_write", "find_format", "read", "read_record", "verify", "write"]
+__all__ = ["can_write", "find_format", "formats_of", "read", "read_record", "verify", "write"]
 
 ITEM = "{i}"
 """Stands in a path for the number of a picture: one file each, counted from 0."""
@@ -49,8 +49,8 @@ def can_write(kind: str, path: Path | str, registry: HasFormats) -> FormatSpec:
         raise MediaError(f"{what}{did_you_mean(suffix, others)}; {choice}")
     if not fitting:
         raise MediaError(f"{a_kind(kind)} cannot be saved as {suffix}; {choice}")
-    if ITEM in path.name and kind not in (Images.kind, Frames.kind):
-        raise MediaError(f"'{ITEM}' makes one file for each picture; {a_kind(kind)} is saved as one file")
+    if ITEM in path.name and kind not in (Images.kind, Frames.kind, Text.kind):
+        raise MediaError(f"'{ITEM}' makes one file for each picture or text; {a_kind(kind)} is saved as one file")
     if fitting[0].extra:
         require_extra(f"saving {suffix}", fitting[0].extra)
     return fitting[0]
@@ -71,10 +71,16 @@ def find_format(path: Path | str, registry: HasFormats) -> FormatSpec:
     raise MediaError(f"no format reads '{Path(path).name}'{did_you_mean(suffix, known)}; known are {', '.join(known)}")
 
 
+def formats_of(path: Path | str, registry: HasFormats) -> bool:
+    """Return whether a file is of a format that carries records: by its suffix, or by a record beside it."""
+    path = Path(path)
+    return any(path.suffix.lower() in spec.suffixes for spec in registry.formats) or sidecar(path).is_file()
+
+
 def write(value: Any, path: Path | str, record: Mapping[str, Any] | None, registry: HasFormats) -> list[Path]:
     """Write a value in the format that the suffix names and return the files, the record's own file included.
 
-    With `{i}` in the path each picture goes to a file of its own, and its record says which `item` it is.
+    With `{i}` in the path each picture or text goes to a file of its own, and its record says which `item` it is.
 
     Raises:
         MediaError: no format writes such a value to such a path.
@@ -86,9 +92,11 @@ def write(value: Any, path: Path | str, record: Mapping[str, Any] | None, regist
     if ITEM not in path.name:
         return list(writer(value, path, record))
     files: list[Path] = []
-    for item, pixels in enumerate(value.pixels):
+    texts = isinstance(value, Text)
+    items = [Text((one,)) for one in value.samples] if texts else [Images(one[None]) for one in value.pixels]
+    for item, one in enumerate(items):
         told = None if record is None else {**record, "item": item}
-        files += writer(Images(pixels[None]), path.with_name(path.name.replace(ITEM, str(item))), told)
+        files += writer(one, path.with_name(path.name.replace(ITEM, str(item))), told)
     return files
 
 
@@ -123,6 +131,16 @@ def read_record(path: Path | str, registry: HasFormats) -> dict[str, Any] | None
 
 
 def verify(path: Path | str, registry: HasFormats) -> bool | None:
-    """Return whether a file still holds what its record vouches for; None where the record says nothing of it."""
-    content = (read_record(path, registry) or {}).get("content")
+    """Return whether a file still holds what its record vouches for; None where the record says nothing of it.
+
+    Raises:
+        MediaError: there is no such file, or it is so damaged that it cannot be read.
+    """
+    path = Path(path)
+    record = read_record(path, registry)
+    for spec in registry.formats:
+        if record is not None and spec.verify and path.suffix.lower() in spec.suffixes:
+            answer: bool | None = load_target(spec.verify)(path, record)
+            return answer
+    content = (record or {}).get("content")
     return None if content is None else bool(digest(read(path, registry)) == content)

@@ -6,7 +6,6 @@ header `gdl` is JSON.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -155,9 +154,4 @@ def read_safetensors_record(path: Path) -> dict[str, Any] | None:
 
 
 def _header(metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    text = (metadata or {}).get("gdl", "{}")
-    try:
-        header = json.loads(text)
-    except ValueError:
-        return {}
-    return header if isinstance(header, dict) else {}
+    return from_text((metadata or {}).get("gdl")) or {}

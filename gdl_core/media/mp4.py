@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from gdl_core.media.record import Record, from_text, to_text, write_sidecar
 from gdl_core.media.sheet import flatten
 from gdl_core.values import Frames
 
+_PLAIN = ["-movflags", "+faststart", "-fflags", "+bitexact", "-map_metadata", "-1"]
 _LONGEST_COMMENT = 16_000  # it travels on ffmpeg's command line, which Windows keeps under 32,767 characters
 
 
@@ -33,12 +35,7 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
     frames = _even(flatten(big_frames(value)))
     if frames.shape[-1] == 1:
         frames = frames.repeat(3, axis=-1)
-    comment = to_text(record) if record is not None else ""
-    inside = 0 < len(comment) <= _LONGEST_COMMENT
-    options = ["-threads", "1", "-crf", "16", "-preset", "medium", "-movflags", "+faststart", "-fflags", "+bitexact"]
-    options += ["-flags:v", "+bitexact", "-map_metadata", "-1"]
-    if inside:
-        options += ["-metadata", f"comment={comment}"]
+    options = ["-threads", "1", "-crf", "16", "-preset", "medium", *_PLAIN, "-flags:v", "+bitexact"]
     height, width = frames.shape[1:3]
     with replacing(path) as temporary:
         writer = write_frames(
@@ -53,7 +50,47 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
             writer.close()
         if not temporary.is_file() or not temporary.stat().st_size:
             raise MediaError(f"ffmpeg could not write {path.name}")
-    return [path, write_sidecar(path, record)] if record is not None and not inside else [path]
+        if record is None:
+            return [path]
+        told = {**record, "content": _content(temporary)}
+        comment = to_text(told)
+        if inside := len(comment) <= _LONGEST_COMMENT:
+            commented = temporary.with_name(f"{temporary.stem}-told{temporary.suffix}")
+            copy = ["-i", str(temporary), "-c", "copy", *_PLAIN, "-metadata", f"comment={comment}", str(commented)]
+            try:
+                _ffmpeg(*copy)
+                commented.replace(temporary)
+            finally:
+                commented.unlink(missing_ok=True)
+    return [path] if inside else [path, write_sidecar(path, told)]
+
+
+def verify(path: Path, record: Record) -> bool | None:
+    """Return whether a film's coded pictures are those its record vouches for; None where the record says nothing."""
+    if "content" not in record:
+        return None
+    require_extra("checking MP4", "video")
+    return bool(_content(path) == record["content"])
+
+
+def _content(path: Path) -> str:
+    """Return a SHA-256 of the coded pictures, which no metadata is part of.
+
+    Not of the pictures themselves: their colours may be rounded otherwise on another processor.
+    """
+    told = _ffmpeg("-i", str(path), "-map", "0:v", "-c", "copy", "-f", "hash", "-hash", "sha256", "-")
+    return f"sha256:{told.decode('ascii', 'replace').strip().lower().removeprefix('sha256=')}"
+
+
+def _ffmpeg(*arguments: str) -> bytes:
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    command = [get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        first = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it says nothing"])[0]
+        raise MediaError(f"ffmpeg failed: {first[:200]}")
+    return done.stdout
 
 
 def _even(frames: Pixels) -> Pixels:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gdl_core.errors import MediaError
 from gdl_core.media.atomic import write_bytes
-from gdl_core.values import Column, Figure, Frames, Images, Latents, Table, Vector
+from gdl_core.values import Column, Figure, Frames, Images, Latents, Table, Text, Vector
 
 Record = Mapping[str, Any]
 
@@ -122,6 +122,8 @@ def digest(value: Any) -> str:
         add(value.direction)
     elif isinstance(value, Table):
         add([value.header, value.rows])
+    elif isinstance(value, Text):
+        add(list(value.samples))
     elif isinstance(value, Figure):
         add(value.pixels)
     else:

@@ -11,8 +11,8 @@ from typing import Any
 
 from gdl_core.errors import MediaError
 from gdl_core.media.atomic import write_bytes
-from gdl_core.media.record import Record, from_text, with_content, write_sidecar
-from gdl_core.values import Cell, Column, Figure, Latents, Table
+from gdl_core.media.record import Record, digest, from_text, with_content, write_sidecar
+from gdl_core.values import Cell, Column, Figure, Latents, Table, Text
 
 
 def to_table(value: Any) -> Table:
@@ -136,8 +136,14 @@ def write_markdown(value: Any, path: Path, record: Record | None) -> list[Path]:
     for row in (names, rule, *cells):
         padded = (c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numbers, strict=True))
         lines.append(f"| {' | '.join(padded)} |")
-    write_bytes(path, ("\n".join(lines) + "\n").encode())
-    return _beside(path, record)
+    text = "\n".join(lines) + "\n"
+    write_bytes(path, text.encode())
+    return _beside(path, with_content(record, Text((text,))))
+
+
+def verify_markdown(path: Path, record: Record) -> bool | None:
+    """Return whether a Markdown table is the text that its record vouches for; None where the record says nothing."""
+    return None if "content" not in record else bool(digest(Text((_text(path),))) == record["content"])
 
 
 def _is_number(cell: Cell) -> bool:

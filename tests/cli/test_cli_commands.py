@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import subprocess
@@ -14,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import gdl_core
+from gdl_cli import main
 from gdl_cli.main import COMMANDS
 from gdl_core.registry import get_registry
 
@@ -158,6 +161,34 @@ def test_show(gdl: Gdl, small: Path) -> None:
     assert "bare.txt carries no record" in gdl("show", "bare.txt", code=2)
     (small.parent / "bad.gdl").write_text("x")
     assert "bad.gdl" in gdl("show", "bad.gdl", code=2)
+
+
+def test_a_file_is_made_again_and_compared(gdl: Gdl, small: Path) -> None:
+    gdl("run", "small.yaml")
+    (small.parent / "kept.png").write_bytes((small.parent / "runs/small/ones.png").read_bytes())
+    told = gdl("run", "kept.png")
+    made = Path("runs/small-again/ones.png")
+    assert told.splitlines()[-1] == f"kept.png: made again as {made}, equal bit for bit"
+    event = json.loads(gdl("run", "kept.png", "--json").splitlines()[-1])
+    assert (event["event"], event["equal"], event["intact"]) == ("compared", True, True)
+    with Image.open(small.parent / "kept.png") as image:
+        info = PngInfo()
+        info.add_itxt("gdl", image.info["gdl"])
+        image.putpixel((0, 0), 255 - image.convert("L").getpixel((0, 0)))  # type: ignore[operator]
+        image.save(small.parent / "kept.png", pnginfo=info)
+    assert "does not match its record" in gdl_out(gdl, "show", "kept.png")
+    told = gdl_out(gdl, "run", "kept.png")
+    assert "kept.png does not match its record" in told
+    assert f"made again as {made}, and it differs: 1 of" in told
+    assert "--only" in gdl("run", "kept.png", "--only", "ones", code=2)
+    assert "choose another --out" in gdl("run", str(made), code=2)
+
+
+def gdl_out(gdl: Gdl, *arguments: str) -> str:
+    """Return stdout of a call that leaves with 1, which is an answer and not a failure."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main.run(list(arguments)) == 1
+    return out.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["model", "step", "dataset", "measure", "format", "recipe"])

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from gdl_core import media
 from gdl_core.media.record import from_text, from_xmp, sidecar, to_text, to_xmp
-from gdl_core.values import Frames, Images, Latents, Table, Vector
+from gdl_core.values import Frames, Images, Latents, Table, Text, Vector
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -54,7 +54,8 @@ VALUES: list[tuple[Any, str]] = [
     *((Frames(some(5)), f"a.{suffix}") for suffix in ("png", "webp", "gif")),
     *((Latents(np.eye(3, dtype=np.float32)), f"a.{suffix}") for suffix in ("npz", "safetensors", "csv", "json")),
     (Vector(np.ones(3, np.float32), "v"), "a.npz"),
-    *((Table(("a",), ((0.1,),)), f"a.{suffix}") for suffix in ("csv", "json")),
+    (Text(("a\nb", "")), "a.txt"),
+    *((Table(("a",), ((0.1,),)), f"a.{suffix}") for suffix in ("csv", "json", "md")),
 ]
 
 
@@ -106,7 +107,11 @@ def test_long_records_go_beside_what_cannot_hold_them(tmp_path: Path) -> None:
 def test_a_film_keeps_its_record_without_ffmpeg(tmp_path: Path) -> None:
     pytest.importorskip("imageio_ffmpeg")
     media.write(Frames(some(3)), tmp_path / "a.mp4", RECORD, FORMATS)
-    assert media.read_record(tmp_path / "a.mp4", FORMATS) == RECORD
+    record = media.read_record(tmp_path / "a.mp4", FORMATS)
+    assert record is not None
+    assert {key: record[key] for key in RECORD} == RECORD
+    assert record["content"].startswith("sha256:")
+    assert media.verify(tmp_path / "a.mp4", FORMATS) is True
     media.write(Frames(some(3)), tmp_path / "b.mp4", None, FORMATS)
     assert media.read_record(tmp_path / "b.mp4", FORMATS) is None
 

@@ -15,7 +15,7 @@ from gdl_core.hooks import hookimpl
 from gdl_core.specs import DatasetSpec, Kind, StepSpec
 from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.context import StepContext
-from gdl_core.values import Images, Table
+from gdl_core.values import Frames, Images, Table, Text
 
 RUNS: Counter[str] = Counter()
 """How often each step ran, by its name in the recipe."""
@@ -129,10 +129,31 @@ def use(arguments: UseArguments, context: StepContext) -> Images:
     return Images(np.zeros((1, 2, 2, 3), np.uint8))
 
 
+class FilmArguments(StepArguments):
+    of: Annotated[Images, Accepts("image")]
+
+
+def film(arguments: FilmArguments, context: StepContext) -> Frames:
+    RUNS[context.name] += 1
+    return Frames(np.repeat(np.repeat(arguments.of.pixels, 8, axis=1), 8, axis=2), fps=8)
+
+
+class TellArguments(StepArguments):
+    texts: list[str]
+
+
+def tell(arguments: TellArguments, context: StepContext) -> Text:
+    RUNS[context.name] += 1
+    return Text(tuple(arguments.texts))
+
+
+_GIVES: dict[str, Kind] = {"count": "table", "slow": "table", "film": "frames", "tell": "text"}
+
+
 @hookimpl
 def gdl_steps() -> Iterable[StepSpec]:
-    for name in ("draw", "join", "count", "slow", "fail", "use"):
-        gives: Kind = "table" if name in ("count", "slow") else "image"
+    for name in ("draw", "join", "count", "slow", "fail", "use", "film", "tell"):
+        gives = _GIVES.get(name, "image")
         home = f"recipe.fakes:{name}"
         yield StepSpec(name, "A fake.", home, f"recipe.fakes:{name.title()}Arguments", gives)
 
