@@ -113,7 +113,7 @@ def load() -> Loaded:
 
 LOADED = load()
 
-_NATIVE_ON_CPU = not LOADED.why_not_cpu
+NATIVE_ON_CPU = not LOADED.why_not_cpu
 _cuda_lock = threading.Lock()
 _cuda_prepared = False
 
@@ -157,7 +157,7 @@ def why_not_native(device: torch.device, dtype: torch.dtype) -> str:
 def native_for(impl: Impl, tensor: torch.Tensor) -> bool:
     """Decide for a tensor as `use_native` does; the common case costs a fraction of a microsecond."""
     if impl == "auto" and tensor.is_cpu:
-        return _NATIVE_ON_CPU and tensor.dtype in NATIVE_DTYPES
+        return NATIVE_ON_CPU and tensor.dtype in NATIVE_DTYPES
     return use_native(impl, tensor.device, tensor.dtype)
 
 

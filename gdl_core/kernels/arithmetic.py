@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import NATIVE_DTYPES, Impl, apply, native_for, transforms_active
+from gdl_core.kernels._load import NATIVE_DTYPES, NATIVE_ON_CPU, Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.reference import own_dtypes, widen
 
@@ -77,7 +77,7 @@ def latent_arithmetic(z: Tensor, directions: Tensor, alpha: Tensor, *, impl: Imp
         and z.is_cpu
         and z.dim() == 2
         and z.dtype in NATIVE_DTYPES
-        and ops.ARITHMETIC is not None
+        and NATIVE_ON_CPU
         and not is_compiling()
         and not torch._C._are_functorch_transforms_active()
         and not (torch.is_grad_enabled() and (z.requires_grad or directions.requires_grad or alpha.requires_grad))

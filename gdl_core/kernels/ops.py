@@ -20,13 +20,20 @@ _EMPTY = torch.empty(0)
 
 def _overload(name: str) -> Callable[..., Any]:
     """The op itself: to look it up in `torch.ops` takes a quarter of a microsecond at each call."""
+    if LOADED.module is None:
+        return _missing
     op: Callable[..., Any] = getattr(torch.ops.gdl, name).default
     return op
 
 
-# For the shortcuts of small calls; see `path._between`.
-BETWEEN = _overload("between") if LOADED.module is not None else None
-ARITHMETIC = _overload("arithmetic") if LOADED.module is not None else None
+def _missing(*arguments: Any) -> Any:
+    raise RuntimeError("there are no native kernels")
+
+
+BETWEEN, ARITHMETIC = _overload("between"), _overload("arithmetic")  # also for the shortcuts of `path` and `arithmetic`
+_RANDN, _UNIFORM = _overload("randn"), _overload("uniform")
+_FORWARD, _FORWARD_KEEPING = _overload("reparam_forward"), _overload("reparam_forward_keeping")
+_BACKWARD = _overload("reparam_backward")
 
 
 def outline(shape: Sequence[int], dtype: torch.dtype, device: torch.device | str | None) -> Tensor:
@@ -36,25 +43,25 @@ def outline(shape: Sequence[int], dtype: torch.dtype, device: torch.device | str
 
 def randn(like: Tensor, key: Tensor) -> Tensor:
     """Noise of the shape, dtype and device of `like`, whose values are not read."""
-    out: Tensor = torch.ops.gdl.randn.default(like, key)
+    out: Tensor = _RANDN(like, key)
     return out
 
 
 def uniform(like: Tensor, key: Tensor) -> Tensor:
     """Numbers of [0, 1) of the shape, dtype and device of `like`, whose values are not read."""
-    out: Tensor = torch.ops.gdl.uniform.default(like, key)
+    out: Tensor = _UNIFORM(like, key)
     return out
 
 
 def reparam_forward(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor]:
     """Return z and the KL divergence, float32, reduced as `kl` says; an empty tensor for 0."""
-    out: tuple[Tensor, Tensor] = torch.ops.gdl.reparam_forward.default(mean, log_var, key, kl)
+    out: tuple[Tensor, Tensor] = _FORWARD(mean, log_var, key, kl)
     return out
 
 
 def reparam_forward_keeping(mean: Tensor, log_var: Tensor, key: Tensor, kl: int) -> tuple[Tensor, Tensor, Tensor]:
     """As `reparam_forward`, on the CPU, and the noise, float32, of mean's shape."""
-    out: tuple[Tensor, Tensor, Tensor] = torch.ops.gdl.reparam_forward_keeping.default(mean, log_var, key, kl)
+    out: tuple[Tensor, Tensor, Tensor] = _FORWARD_KEEPING(mean, log_var, key, kl)
     return out
 
 
@@ -63,7 +70,7 @@ def reparam_backward(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of mean and log_var; at least one of grad_z and grad_kl is given, and noise or its key."""
     empty = _EMPTY if mean.is_cpu else _EMPTY.to(mean.device)
-    grad_mean, grad_log_var = torch.ops.gdl.reparam_backward.default(
+    grad_mean, grad_log_var = _BACKWARD(
         empty if grad_z is None else grad_z,
         empty if grad_kl is None else grad_kl,
         mean,
@@ -94,7 +101,7 @@ def path_forward(keyframes: Tensor, t: Tensor, line: Line) -> Tensor:
 
 def between(a: Tensor, b: Tensor, t: Tensor, line: Line) -> Tensor:
     """Points (steps, rows, cols) of the open line from a to b (rows, cols) at times t (steps) float32."""
-    out: Tensor = torch.ops.gdl.between.default(a, b, t, line.mode, line.normalize)
+    out: Tensor = BETWEEN(a, b, t, line.mode, line.normalize)
     return out
 
 
@@ -106,7 +113,7 @@ def path_backward(grad_out: Tensor, keyframes: Tensor, t: Tensor, line: Line) ->
 
 def arithmetic(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
     """Return z (rows, cols) + alpha (steps, count) float32 @ directions (count, cols), (steps, rows, cols)."""
-    out: Tensor = torch.ops.gdl.arithmetic.default(z, directions, alpha)
+    out: Tensor = ARITHMETIC(z, directions, alpha)
     return out
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops
-from gdl_core.kernels._load import NATIVE_DTYPES, Impl, apply, native_for, transforms_active
+from gdl_core.kernels._load import NATIVE_DTYPES, NATIVE_ON_CPU, Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import rows_and_cols
 from gdl_core.kernels.ops import Line
 from gdl_core.kernels.reference import own_dtypes
@@ -75,7 +75,7 @@ def _between(a: Tensor, b: Tensor, t: Tensor | float, line: Line, impl: Impl) ->
         and a.is_cpu
         and a.dim() == 2
         and a.dtype in NATIVE_DTYPES
-        and ops.BETWEEN is not None
+        and NATIVE_ON_CPU
         and not is_compiling()
         and not torch._C._are_functorch_transforms_active()
         and not (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad or t.requires_grad))
