@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run:run", "Run a recipe; what is complete is left alone."),
     "check": ("check:check", "Find everything wrong with recipes, without running them."),
     "new": ("new:new", "Begin a recipe or a plugin."),
+    "schema": ("schema:schema", "Print the recipe format as a JSON schema, for editors."),
     "show": ("show:show", "Show what made a file, or what a model is."),
     "recipes": ("listing:recipes", "List recipes, or show one."),
     "models": ("listing:models", "List models, or show one's settings."),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gdl_cli.schema import keep_schema
 from gdl_cli.sources import read_shipped
 from gdl_core.errors import InputError, StorageError
 from gdl_core.registry import get_registry
@@ -27,6 +28,8 @@ def recipe(name: str, like: str) -> None:
     text = re.sub(rf"\A# gdl run {re.escape(like)}\b", f"# gdl run {path}", text)
     _write(path, text)
     click.echo(f"wrote {path}; run it with: gdl run {path}")
+    if told := keep_schema(path.parent, get_registry()):
+        click.echo(told)
 
 
 @new.command()

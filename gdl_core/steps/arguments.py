@@ -111,3 +111,7 @@ class StepArguments(Settings):
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """Return the roles of the model that the step will give, for steps that give a model."""
         return frozenset()
+
+    @classmethod
+    def refine_schema(cls, schema: dict[str, Any], definitions: dict[str, Any], registry: Registry) -> None:
+        """Say more in the JSON schema of the arguments than their types do: names of models, say. Editors show it."""

@@ -59,6 +59,20 @@ class Arguments(StepArguments):
             for path, message in explain(error, config_class, self.settings, f"model {spec.name}"):
                 yield ("set", *path), message
 
+    @classmethod
+    def refine_schema(cls, schema: dict[str, Any], definitions: dict[str, Any], registry: Registry) -> None:
+        """Name the models, and let `set` take the settings of the one that is chosen."""
+        from gdl_core.steps.settings_schema import model_settings
+
+        models, more = model_settings(registry, "trains")
+        definitions |= more
+        known = [{"const": word, "description": spec.summary} for spec, words, _ in models for word in words]
+        schema["properties"]["model"] = {"description": "the model", "anyOf": [*known, {"$ref": "#/$defs/reference"}]}
+        schema["allOf"] = [
+            {"if": {"properties": {"model": {"enum": words}}}, "then": {"properties": {"set": settings}}}
+            for _, words, settings in models
+        ]
+
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """Return the roles of the model that is named."""
         try:

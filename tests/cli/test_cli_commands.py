@@ -184,6 +184,39 @@ def test_a_file_is_made_again_and_compared(gdl: Gdl, small: Path) -> None:
     assert "choose another --out" in gdl("run", str(made), code=2)
 
 
+def test_check_as_json(gdl: Gdl, small: Path) -> None:
+    (small.parent / "bad.yaml").write_text(SMALL.replace("do: pick", "do: pock"))
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main.run(["check", "small.yaml", "bad.yaml", "nowhere.yaml", "--json"]) == 2
+    told = json.loads(out.getvalue())
+    good, bad, nowhere = told["recipes"]
+    assert told["ok"] is False
+    assert good["ok"]
+    assert [(step["name"], step["do"], step["gives"]) for step in good["steps"]] == [
+        ("data", "data/digits", "dataset"), ("ones", "core/pick", "image"),
+    ]  # fmt: skip
+    (fault,) = bad["faults"]
+    assert (fault["line"], fault["column"], fault["file"]) == (7, 14, "bad.yaml")
+    assert fault["message"] == "unknown step 'pock'; did you mean 'pick'?"
+    assert nowhere["faults"][0]["message"] == "no such file: nowhere.yaml"
+    assert json.loads(gdl("check", "small.yaml", "--json"))["ok"] is True
+
+
+def test_the_schema_lies_beside_a_new_recipe(gdl: Gdl, tmp_path: Path) -> None:
+    path = tmp_path / "gdl.schema.json"
+    assert "wrote gdl.schema.json" in gdl("new", "recipe", "mine", "--like", "digits")
+    assert path.read_text() == gdl("schema")
+    assert "gdl.schema.json" not in gdl("new", "recipe", "other")
+    path.write_text(json.dumps({"title": "gdl recipe"}))
+    assert "brought gdl.schema.json up to date" in gdl("new", "recipe", "third")
+    path.write_text("{}")
+    assert "is something else and stays" in gdl("new", "recipe", "fourth")
+    assert path.read_text() == "{}"
+    gdl("schema", "--out", "again.json")
+    assert (tmp_path / "again.json").read_text() == gdl("schema")
+    gdl("check", "mine.yaml")
+
+
 def gdl_out(gdl: Gdl, *arguments: str) -> str:
     """Return stdout of a call that leaves with 1, which is an answer and not a failure."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
