@@ -46,9 +46,9 @@ class Duration:
 
     @classmethod
     def parse(cls, text: object) -> Duration:
-        """Read "40 epochs", "1 epoch" or "2000 steps"; raises ValueError otherwise."""
+        """Read "40 epochs", "1 epoch" or "2000 steps", at most 10^9 of them; raises ValueError otherwise."""
         match = re.fullmatch(r"\s*(\d[\d_]*)\s*(epochs?|steps?)\s*", text) if isinstance(text, str) else None
-        if match is None or int(match[1]) < 1:
+        if match is None or len(match[1]) > 40 or not 1 <= int(match[1]) <= 1_000_000_000:
             raise ValueError("should be like '40 epochs' or '2000 steps'")
         return cls(int(match[1]), match[2].rstrip("s") + "s")
 

@@ -11,6 +11,7 @@ from gdl_core.media import ITEM, can_write
 from gdl_core.registry import Registry
 from gdl_core.specs import Kind
 
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|\Z)", re.IGNORECASE)
 RESERVED = ("recipe.yaml", "report.md", "report.json", "run.lock.json", "error.log")
 
 
@@ -57,9 +58,19 @@ def _wrong_place(path: str) -> str:
     folded = str(pure).casefold()
     if folded.split("/")[0] == ".gdl" or folded in RESERVED or folded.endswith(".gdl.json"):
         return f"'{path}' is a name that the run itself uses; choose another"
+    if (wrong := _wrong_on_windows(pure)) is not None:
+        return f"'{path}': '{wrong}' cannot be a name on Windows; choose another, so that the recipe runs everywhere"
     if re.search(r"[{}]", path.replace(ITEM, "")) or ITEM in str(pure.parent):
         return f"'{path}': the only braces can be {ITEM} in the file's name, for the number of the item"
     return ""
+
+
+def _wrong_on_windows(path: PurePosixPath) -> str | None:
+    """Return the part of a path that Windows would refuse or write under another name, or None."""
+    for part in path.parts:
+        if _DEVICES.match(part) or re.search(r'[<>:"|?*]', part) or part.endswith((".", " ")):
+            return part
+    return None
 
 
 def _overlap(one: str, other: str) -> bool:

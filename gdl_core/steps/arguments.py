@@ -62,7 +62,7 @@ class Accepts:
             return path
         kind = getattr(value, "kind", None)
         if kind not in self.kinds:
-            got = a_kind(kind) if kind else f"{value!r:.40}"
+            got = a_kind(kind) if kind else "nothing" if value is None else f"{value!r:.40}"
             raise PydanticCustomError("reference", "needs {kinds}, but was given {got}", {**self._words(), "got": got})
         if kind == "model":
             roles = value.roles if isinstance(value, Promise) else value.model.roles()
