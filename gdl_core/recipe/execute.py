@@ -19,6 +19,7 @@ from gdl_core.noise import Noise
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.choose import known, uncached, with_dependents, with_inputs
 from gdl_core.recipe.failures import told
+from gdl_core.recipe.keep import keep, kept
 from gdl_core.recipe.lock import RunFolder
 from gdl_core.recipe.observers import Observer, Observers, PluginObserver
 from gdl_core.recipe.plan import PlannedStep, make_plan
@@ -28,8 +29,6 @@ from gdl_core.recipe.report import StepReport, machine, table_facts, write_repor
 from gdl_core.registry import Registry
 from gdl_core.specs import DatasetSpec, a_kind
 from gdl_core.steps.context import StepContext
-
-MODEL = "result.gdl"
 
 
 @dataclass
@@ -159,10 +158,13 @@ class _Run:
         error: BaseException | None = None
         try:
             state = self.folder.begin(step.name, entry.key, fresh)
-            value = self._model(entry) if not fresh else None
+            value = self._kept(entry) if not fresh else None
             if value is None:
                 value = self._compute(step, inputs, state, report)
-                self._keep_model(entry, value, state)
+                if step.gives.kind == "model" or any(step.name in after.step.inputs for after in self.plan):
+                    keep(value, state, make_record(self.recipe, entry, self.registry))
+            else:
+                report.recall(state)
             self.values[step.name] = value
             if outputs:
                 files = {save: self._write(value, save, entry) for save in step.save}
@@ -185,33 +187,22 @@ class _Run:
             self.observers.step_end(step.name, written, not outputs and error is None, error)
 
     def _value(self, name: str) -> Any:
-        """Return an earlier step's result; one that was complete is read or done again, without writing its outputs."""
+        """Return an earlier step's result: read, or where it was not kept done again, without writing its outputs."""
         if name not in self.values:
             entry = next(entry for entry in self.plan if entry.step.name == name)
-            value = self._model(entry)
+            value = self._kept(entry)
             if value is None:
                 self._do(entry, fresh=False, outputs=False)
             else:
                 self.values[name] = value
         return self.values[name]
 
-    def _model(self, entry: PlannedStep) -> Any:
-        """Return the model that a step of the same key gave before, or None."""
+    def _kept(self, entry: PlannedStep) -> Any:
+        """Return what a step of the same key gave before, or None."""
         name = entry.step.name
-        path = self.folder.state(name) / MODEL
-        if entry.step.gives.kind != "model" or name in self.every_time or self.folder.begun(name) != entry.key:
+        if name in self.every_time or self.folder.begun(name) != entry.key:
             return None
-        if not path.is_file():
-            return None
-        from gdl_core.model_file import read_model
-
-        return read_model(path, self.registry)
-
-    def _keep_model(self, entry: PlannedStep, value: Any, state: Path) -> None:
-        if entry.step.gives.kind == "model":
-            from gdl_core.model_file import write_model
-
-            write_model(value, state / MODEL, make_record(self.recipe, entry, self.registry))
+        return kept(entry.step.gives.kind, self.folder.state(name), self.registry)
 
     def _compute(self, step: CheckedStep, inputs: dict[str, Any], state: Path, report: StepReport) -> Any:
         def progress(done: int, total: int, **parts: float) -> None:

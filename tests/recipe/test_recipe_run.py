@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from recipe import fakes
@@ -15,6 +17,7 @@ from gdl_core import media
 from gdl_core.errors import CancelledError, GdlError, InputError, PluginError, StorageError
 from gdl_core.recipe import Observer, RunResult, check_text, plan_run, run_recipe
 from gdl_core.registry import Registry
+from gdl_core.values import Images
 
 TEXT = """gdl: 1
 title: A test
@@ -81,8 +84,33 @@ def test_same_recipe_in_two_folders_gives_the_same_bytes(registry: Registry, tmp
 def test_a_change_runs_what_depends_on_it(run: Run) -> None:
     run()
     run(TEXT.replace("do: count", "do: count, seed: 5"))
-    assert dict(fakes.RUNS) == {"a": 1, "b": 1, "c": 1}  # the inputs of c are needed again, but not written
-    assert fakes.HEARD == ["a cached", "b cached", "a cached", "b cached", "c done"]
+    assert dict(fakes.RUNS) == {"c": 1}
+    assert fakes.HEARD == ["a cached", "b cached", "c done"]
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"\x00" * 100)])
+def test_a_result_that_is_no_longer_there_is_made_again(run: Run, spoil: Callable[[Path], None]) -> None:
+    run()
+    before = contents(run.folder)
+    spoil(run.folder / ".gdl" / "b" / "result.safetensors")
+    run(TEXT.replace("do: count", "do: count, seed: 5"))
+    assert dict(fakes.RUNS) == {"b": 1, "c": 1}
+    run()
+    assert dict(fakes.RUNS) == {"c": 1}  # what was made again was kept again
+    assert contents(run.folder) == before
+
+
+def test_touching_an_input_runs_nothing(run: Run, tmp_path: Path) -> None:
+    media.write(Images(np.zeros((1, 2, 2, 3), np.uint8)), tmp_path / "in.png", None, run.registry)
+    text = "gdl: 1\nsteps:\n  b: {do: join, of: [in.png], save: b.png}\n"
+    run(text)
+    assert dict(fakes.RUNS) == {"b": 1}
+    os.utime(tmp_path / "in.png", (1, 1))
+    run(text)
+    assert dict(fakes.RUNS) == {}
+    media.write(Images(np.ones((1, 2, 2, 3), np.uint8)), tmp_path / "in.png", None, run.registry)
+    run(text)
+    assert dict(fakes.RUNS) == {"b": 1}
 
 
 def test_a_lost_or_changed_output_is_made_again(run: Run) -> None:
@@ -90,18 +118,20 @@ def test_a_lost_or_changed_output_is_made_again(run: Run) -> None:
     before = contents(run.folder)
     (run.folder / "each" / "a-1.png").unlink()
     run()
-    assert dict(fakes.RUNS) == {"a": 1}
+    assert dict(fakes.RUNS) == {}  # what it gave was kept for b, so it is only written again
+    assert contents(run.folder) == before
     (run.folder / "c.csv").write_text("tampered")
     run()
     assert fakes.RUNS["c"] == 1
     assert contents(run.folder) == before
 
 
-def test_one_more_file_to_save_does_the_step_again(run: Run) -> None:
+def test_one_more_file_to_save_is_written(run: Run) -> None:
     run()
-    run(TEXT.replace("[a.png,", "[a.png, a.gif,"))
-    assert dict(fakes.RUNS) == {"a": 1}
+    run(TEXT.replace("[a.png,", "[a.png, a.gif,").replace("c.csv,", "c.csv, c.md,"))
+    assert dict(fakes.RUNS) == {"c": 1}  # what a gave was kept for b
     assert (run.folder / "a.gif").is_file()
+    assert (run.folder / "c.md").is_file()
 
 
 def test_only_runs_a_step_and_what_it_needs(run: Run) -> None:
@@ -114,15 +144,15 @@ def test_only_runs_a_step_and_what_it_needs(run: Run) -> None:
 def test_force_starts_a_step_and_its_dependents_over(run: Run) -> None:
     run()
     run(force=["b"])
-    assert dict(fakes.RUNS) == {"a": 1, "b": 1, "c": 1}
-    assert fakes.HEARD == ["a cached", "a cached", "b done", "c done"]
+    assert dict(fakes.RUNS) == {"b": 1, "c": 1}
+    assert fakes.HEARD == ["a cached", "b done", "c done"]
 
 
 def test_cache_false_runs_every_time(run: Run) -> None:
     text = TEXT.replace("{do: join,", "{do: join, cache: false,")
     run(text)
     run(text)
-    assert dict(fakes.RUNS) == {"a": 1, "b": 1, "c": 1}
+    assert dict(fakes.RUNS) == {"b": 1, "c": 1}
 
 
 def test_below_a_step_that_runs_every_time_a_model_is_not_taken_from_before(run: Run) -> None:

@@ -59,7 +59,7 @@ def test_without_the_plugin_its_recipe_says_what_to_install(site: Path, tmp_path
     recipe = (PLUGIN / "gdl_swirl" / "recipes" / "swirls.yaml").read_text()
     (tmp_path / "swirls.yaml").write_text(recipe)
     told = gdl(None, tmp_path, "check", "swirls.yaml", code=2)
-    assert "swirls.yaml:4:9 plugin 'gdl_swirl' is not installed; if you trust it: pip install gdl-swirl" in told
+    assert "swirls.yaml:5:9 plugin 'gdl_swirl' is not installed; if you trust it: pip install gdl-swirl" in told
     assert "unknown step 'swirls'" in told
     assert "GDL" not in gdl(site, tmp_path, "check", "swirls.yaml")
     told = gdl(site, tmp_path, "--no-plugin", "swirl", "check", "swirls.yaml", code=2)
