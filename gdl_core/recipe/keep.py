@@ -6,6 +6,7 @@ own. What cannot be read again is as good as not there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from safetensors.numpy import load, save
 from gdl_core.errors import CheckpointError, MediaError
 from gdl_core.media.arrays import pack, unpack
 from gdl_core.media.atomic import write_bytes
-from gdl_core.media.record import from_text, to_text
+from gdl_core.media.record import from_text
 from gdl_core.registry import Registry
 from gdl_core.specs import Kind
 from gdl_core.values import Figure, Frames, Images, Latents, Table, Text, Vector
@@ -46,7 +47,7 @@ def keep(value: Any, folder: Path, record: Mapping[str, Any]) -> None:
         arrays, header = {}, {"kind": value.kind, "samples": list(value.samples)}
     else:
         return
-    write_bytes(folder / VALUE, save(arrays, metadata={"gdl": to_text(header)}))
+    write_bytes(folder / VALUE, save(arrays, metadata={"gdl": json.dumps(header)}))
 
 
 def kept(kind: Kind, folder: Path, registry: Registry) -> Any:
