@@ -38,7 +38,7 @@ case_() {
   "$base" -m venv "$env"
   "$env/bin/python" -c 'import sys, sysconfig; open(sysconfig.get_path("purelib") + "/borrowed.pth", "w").write(sys.argv[1])' "$borrowed"
   if [[ "${settings[*]}" == *PIP_NO_INDEX* ]]; then
-    "$env/bin/python" -m pip install -q --upgrade setuptools pybind11 cmake ninja >/dev/null 2>&1
+    "$env/bin/python" -m pip install -q --ignore-installed setuptools pybind11 cmake ninja >/dev/null 2>&1
   fi
   if { time (cd "$source" && env "${settings[@]}" PATH="$env/bin:$path" "$env/bin/python" -m pip install -v --no-deps "$@" \
     >"$work/log" 2>&1); } 2>"$work/time"; then
