@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gdl_cli.display import Display
-from gdl_core.media import formats_of
+from gdl_core.media import may_carry_record
 from gdl_core.recipe.again import make_again, read_recorded
 from gdl_core.registry import Registry
 
@@ -19,7 +19,7 @@ MISMATCH = "does not match its record: it was changed after it was written"
 def is_output(word: str, registry: Registry) -> bool:
     """Return whether a word on the command line is a file that a run may have written, and no recipe."""
     path = Path(word)
-    return path.is_file() and path.suffix.lower() not in (".yaml", ".yml") and formats_of(path, registry)
+    return path.is_file() and path.suffix.lower() not in (".yaml", ".yml") and may_carry_record(path, registry)
 
 
 def run_again(

@@ -17,7 +17,7 @@ from gdl_core.media.record import digest, read_sidecar, sidecar
 from gdl_core.specs import FormatSpec, a_kind, load_target
 from gdl_core.values import Frames, Images, Text
 
-__all__ = ["can_write", "find_format", "formats_of", "read", "read_record", "verify", "write"]
+__all__ = ["can_write", "find_format", "may_carry_record", "read", "read_record", "verify", "write"]
 
 ITEM = "{i}"
 """Stands in a path for the number of a picture: one file each, counted from 0."""
@@ -71,8 +71,8 @@ def find_format(path: Path | str, registry: HasFormats) -> FormatSpec:
     raise MediaError(f"no format reads '{Path(path).name}'{did_you_mean(suffix, known)}; known are {', '.join(known)}")
 
 
-def formats_of(path: Path | str, registry: HasFormats) -> bool:
-    """Return whether a file is of a format that carries records: by its suffix, or by a record beside it."""
+def may_carry_record(path: Path | str, registry: HasFormats) -> bool:
+    """Return whether a file is of a format that we write, or has a record beside it."""
     path = Path(path)
     return any(path.suffix.lower() in spec.suffixes for spec in registry.formats) or sidecar(path).is_file()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gdl_core import media
-from gdl_core.errors import Fault, InputError, MediaError, RecipeError
+from gdl_core.errors import Fault, InputError, MediaError, MissingExtraError, RecipeError
 from gdl_core.explain import printable
 from gdl_core.media import ITEM
 from gdl_core.recipe.check import CheckedStep, Recipe, check_text
@@ -77,7 +77,7 @@ def read_recorded(file: Path, registry: Registry, overrides: Iterable[str] = ())
     save = _save(file, record, step)
     try:
         intact = media.verify(file, registry)
-    except MediaError:
+    except (MediaError, MissingExtraError):
         intact = None
     return Recorded(file, record, recipe, step, save, intact)
 

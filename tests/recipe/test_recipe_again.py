@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from gdl_core import media
-from gdl_core.errors import InputError, RecipeError
+from gdl_core.errors import InputError, MissingExtraError, RecipeError
 from gdl_core.recipe import check_text, run_recipe
 from gdl_core.recipe.again import Recorded, compare, make_again, read_recorded
 from gdl_core.registry import Registry
@@ -246,6 +246,20 @@ def test_an_input_that_the_record_cannot_name_is_set(registry: Registry, tmp_pat
     assert str(caught.value).endswith("name inputs with -s step.key=path")
     recorded = read_recorded(file, registry, [f"b.of=[{tmp_path / 'in.png'}]"])
     assert make_again(recorded, tmp_path / "again", registry).differences == ()
+
+
+def test_a_film_without_the_extra_is_not_checked(
+    copy: Callable[[str], Path], registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = copy("film.mp4")
+
+    def lacking(what: str, extra: str) -> None:
+        raise MissingExtraError(what, extra)
+
+    monkeypatch.setattr("gdl_core.media.mp4.require_extra", lacking)
+    with pytest.raises(MissingExtraError, match="checking MP4 needs the extra 'video'"):
+        media.verify(file, registry)
+    assert read_recorded(file, registry).intact is None
 
 
 def test_the_original_is_never_written_over(written: Path, registry: Registry) -> None:
