@@ -146,6 +146,12 @@ struct Generator {
 
 // ---- sums over a group of threads: one thread, a warp or a block -----------------------------------------------------
 
+// How many groups lie before a count of threads; a shift, since a division would cost more than the work of short rows.
+__device__ inline int64_t groups_in(int64_t threads, int group) {
+  return threads >> (group == 1 ? 0 : group == kWarp ? 5 : 8);
+}
+static_assert(kWarp == 1 << 5 && kThreads == 1 << 8, "groups_in shifts by these");
+
 __device__ inline float warp_sum(float v) {
   for (int step = kWarp / 2; step; step >>= 1) v += __shfl_down_sync(0xFFFFFFFFu, v, step);
   return v;

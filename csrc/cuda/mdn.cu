@@ -57,8 +57,8 @@ __device__ float log_density(const gdl_mixture& m, const void* target, int64_t r
 template <class Storage> __device__ void mdn_nll(const MdnNll& p) {
   const gdl_mixture& m = p.mixture;
   const int group = p.group, lane = (int)threadIdx.x & (group - 1);
-  const int64_t groups = quotient(thread_count(), group);
-  for (int64_t row = quotient(thread_index(), group); row < m.rows; row += groups) {
+  const int64_t groups = groups_in(thread_count(), group);
+  for (int64_t row = groups_in(thread_index(), group); row < m.rows; row += groups) {
     const Prior<Storage> prior(m, row);
     Joint joint;
 #pragma unroll 1
@@ -76,8 +76,8 @@ template <class Storage> __device__ void mdn_nll_backward(const MdnNllBackward& 
   const gdl_mdn_nll_backward_args& a = p.args;
   const gdl_mixture& m = a.mixture;
   const int group = p.group, first = (int)threadIdx.x & (group - 1);
-  const int64_t groups = quotient(thread_count(), group);
-  for (int64_t row = quotient(thread_index(), group); row < m.rows; row += groups) {
+  const int64_t groups = groups_in(thread_count(), group);
+  for (int64_t row = groups_in(thread_index(), group); row < m.rows; row += groups) {
     const Prior<Storage> prior(m, row);
     Joint joint;
     float* density = p.densities + row * m.components;

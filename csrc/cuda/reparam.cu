@@ -39,13 +39,14 @@ template <class Storage, bool kWhole> __device__ void reparam_forward(const Repa
 template <class Storage, bool kWhole> __device__ void reparam_forward_kl(const ReparamForward& p) {
   Generator generator(p.key);
   const int group = p.group, lane = (int)threadIdx.x & (group - 1);
-  const int64_t groups = quotient(thread_count(), group), per_row = p.quads.per_row;
-  for (int64_t piece = quotient(thread_index(), group); piece < p.count; piece += groups) {
-    const int64_t row = quotient(piece, p.per_row), begin = (piece - row * p.per_row) * kQuadsPerPiece;
-    const int64_t end = p.per_row == 1 ? per_row : smaller(begin + kQuadsPerPiece, per_row);
+  const int64_t groups = groups_in(thread_count(), group), per_row = p.quads.per_row;
+  for (int64_t piece = groups_in(thread_index(), group); piece < p.count; piece += groups) {
+    const int64_t row = p.per_row == 1 ? piece : quotient(piece, p.per_row);
+    const int64_t begin = (piece - row * p.per_row) * kQuadsPerPiece;
+    const int64_t first = row * per_row, end = first + (p.per_row == 1 ? per_row : smaller(begin + kQuadsPerPiece, per_row));
     float sum = 0.0f;
-    for (int64_t q = begin + lane; q < end; q += group) {
-      sum += forward_quad<Storage, kWhole>(p, generator, row * per_row + q);
+    for (int64_t quad = first + begin + lane; quad < end; quad += group) {
+      sum += forward_quad<Storage, kWhole>(p, generator, quad);
     }
     sum = group_sum(sum, group);
     if (lane == 0) p.kl[piece] = sum;

@@ -156,8 +156,11 @@ def why_not_native(device: torch.device, dtype: torch.dtype) -> str:
 
 def native_for(impl: Impl, tensor: torch.Tensor) -> bool:
     """Decide for a tensor as `use_native` does; the common case costs a fraction of a microsecond."""
-    if impl == "auto" and tensor.is_cpu:
-        return NATIVE_ON_CPU and tensor.dtype in NATIVE_DTYPES
+    if impl == "auto":
+        if tensor.is_cpu:
+            return NATIVE_ON_CPU and tensor.dtype in NATIVE_DTYPES
+        if _cuda_prepared and tensor.is_cuda:
+            return not LOADED.why_not_cuda and tensor.dtype in NATIVE_DTYPES
     return use_native(impl, tensor.device, tensor.dtype)
 
 

@@ -14,10 +14,6 @@ from gdl_core.kernels._load import LOADED, use_native
 # What becomes of the rows' KL divergences, as the ops number it; 0 is no KL.
 KL_REDUCTIONS = {None: 0, "none": 1, "sum": 2, "mean": 3, "columns": 4}
 
-# Empty tensors stand for absent arguments: optional ones have no stable form in torch's C interface.
-_EMPTY = torch.empty(0)
-
-
 def _overload(name: str) -> Callable[..., Any]:
     """The op itself: to look it up in `torch.ops` takes a quarter of a microsecond at each call."""
     if LOADED.module is None:
@@ -69,10 +65,10 @@ def reparam_backward(
     grad_z: Tensor | None, grad_kl: Tensor | None, mean: Tensor, log_var: Tensor, noise: Tensor, kl: int
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of mean and log_var; at least one of grad_z and grad_kl is given, and noise or its key."""
-    empty = _EMPTY if mean.is_cpu else _EMPTY.to(mean.device)
+    # mean stands for what is absent: optional arguments have no stable form in torch's C interface.
     grad_mean, grad_log_var = _BACKWARD(
-        empty if grad_z is None else grad_z,
-        empty if grad_kl is None else grad_kl,
+        mean if grad_z is None else grad_z,
+        mean if grad_kl is None else grad_kl,
         mean,
         log_var,
         noise,

@@ -18,7 +18,14 @@ struct Scalar {
   static GDL_INLINE F add(F a, F b) { return __fadd_rn(a, b); }
   static GDL_INLINE F sub(F a, F b) { return __fsub_rn(a, b); }
   static GDL_INLINE F div(F a, F b) { return __fdiv_rn(a, b); }
-  static GDL_INLINE F sqrt(F a) { return __fsqrt_rn(a); }
+  // Rounded correctly for zeros and from 2^-100 up: the steps that __fsqrt_rn takes for such numbers, without its branch for
+  // the others, around which the compiler can move nothing.
+  static GDL_INLINE F sqrt(F a) {
+    float inverse;
+    asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(fmaxf(a, 0x1p-100f)));
+    const F root = mul(a, inverse);
+    return fma(fma(-root, root, a), mul(inverse, 0.5f), root);
+  }
   static GDL_INLINE U bits(F a) { return __float_as_uint(a); }
   static GDL_INLINE F from_bits(U a) { return __uint_as_float(a); }
   static GDL_INLINE F from_unsigned(U a) { return __uint2float_rn(a); }
