@@ -112,7 +112,7 @@ class Runtime:
         self._go, self._done = threading.Semaphore(0), threading.Semaphore(0)
         self._steps = STEPS[kind]
         self._folder = tempfile.TemporaryDirectory()
-        settings = {"duration": "1000000 steps", "every": "1 epochs", "batch": BATCH, **options}
+        settings = {"duration": "1000000 steps", "every": "1 epochs", "batch": BATCH, "device": "cpu", **options}
         config, model = TrainingConfig.model_validate(settings), make_vae(kind)
         self.parts: dict[str, float] = {}
 

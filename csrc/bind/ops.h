@@ -73,10 +73,12 @@ struct Cuda {
   class Floats {
    public:
     Floats(int64_t count, const Tensor& like)
-        : memory_(count ? Tensor::empty(&count, 1, shim::functions().aoti_torch_dtype_float32(), like) : Tensor(0)) {}
-    float* data() { return static_cast<float*>(memory_.mutable_data()); }
+        : count_(count),
+          memory_(count ? Tensor::empty(&count, 1, shim::functions().aoti_torch_dtype_float32(), like) : Tensor(0)) {}
+    float* data() { return count_ ? static_cast<float*>(memory_.mutable_data()) : nullptr; }
 
    private:
+    int64_t count_;
     Tensor memory_;
   };
 

@@ -14,6 +14,7 @@ from gdl_core.kernels._load import LOADED, use_native
 # What becomes of the rows' KL divergences, as the ops number it; 0 is no KL.
 KL_REDUCTIONS = {None: 0, "none": 1, "sum": 2, "mean": 3, "columns": 4}
 
+
 def _overload(name: str) -> Callable[..., Any]:
     """The op itself: to look it up in `torch.ops` takes a quarter of a microsecond at each call."""
     if LOADED.module is None:
