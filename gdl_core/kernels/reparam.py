@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops, philox, reference
 from gdl_core.kernels._load import Impl, apply, native_for, transforms_active
 from gdl_core.kernels.keys import resolve_key
 
 Reduction = Literal["none", "sum", "mean"]
+_REDUCTIONS = (None, *get_args(Reduction))
 
 
 _KEPT = 1 << 20
@@ -98,7 +100,7 @@ def _check(mean: Tensor, log_var: Tensor, kl: Reduction | None, free_bits: float
         raise ValueError(f"mean and log_var must have one shape, got {shapes}")
     if mean.device != log_var.device:
         raise ValueError(f"mean and log_var must be on one device, got {mean.device} and {log_var.device}")
-    if kl not in (None, "none", "sum", "mean"):
+    if kl not in _REDUCTIONS:
         raise ValueError(f"kl must be None, 'none', 'sum' or 'mean', got {kl!r}")
     if free_bits is not None:
         if kl != "mean":
@@ -166,12 +168,44 @@ def reparameterize(
     >>> z.shape, kl.item()
     (torch.Size([4, 2]), 0.0)
     """
+    if (  # what follows costs a small call more than its arithmetic; the op checks the rest, and says no by raising
+        key is not None
+        and seed is None
+        and generator is None
+        and free_bits is None
+        and offset == 0
+        and kl in _REDUCTIONS
+        and native_for(impl, mean)
+        and not (torch.is_grad_enabled() and (mean.requires_grad or log_var.requires_grad))
+        and not is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+    ):
+        try:
+            z, divergence = ops.reparam_forward(mean, log_var, key, ops.KL_REDUCTIONS[kl])
+        except RuntimeError:
+            pass
+        else:
+            return z if kl is None else (z, divergence)
+    return _carefully(mean, log_var, key, seed, offset, generator, kl, free_bits, impl)
+
+
+def _carefully(
+    mean: Tensor,
+    log_var: Tensor,
+    key: Tensor | None,
+    seed: int | None,
+    offset: int,
+    generator: torch.Generator | None,
+    kl: Reduction | None,
+    free_bits: float | None,
+    impl: Impl,
+) -> Tensor | tuple[Tensor, Tensor]:
     _check(mean, log_var, kl, free_bits)
     key = resolve_key(key, seed, offset, generator, mean.shape, mean.device)
-    z, divergence = _z_and_kl(mean, log_var, key, kl if free_bits is None else "columns", impl)
+    z, kl_of_z = _z_and_kl(mean, log_var, key, kl if free_bits is None else "columns", impl)
     if kl is None:
         return z
-    assert divergence is not None
+    assert kl_of_z is not None
     if free_bits is not None:
-        return z, _with_free_bits(divergence, len(mean) if mean.dim() >= 2 else 1, free_bits)
-    return z, divergence
+        return z, _with_free_bits(kl_of_z, len(mean) if mean.dim() >= 2 else 1, free_bits)
+    return z, kl_of_z
