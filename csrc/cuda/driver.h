@@ -21,7 +21,7 @@ typedef CUkern_st* KernelHandle;
 typedef CUlib_st* Library;
 typedef CUstream_st* Stream;
 
-constexpr Result kInvalidContext = 201, kNoBinaryForGpu = 209, kUnsupportedPtx = 222, kNotFound = 500;
+constexpr Result kNoBinaryForGpu = 209, kUnsupportedPtx = 222, kNotFound = 500;
 constexpr int kRelaxedCapture = 2;
 
 // X(name, type of the function). Enumerations and their arrays are given as int.
@@ -29,6 +29,7 @@ constexpr int kRelaxedCapture = 2;
   X(cuInit, Result(unsigned))                                                                                       \
   X(cuDeviceGetCount, Result(int*))                                                                                 \
   X(cuDevicePrimaryCtxRetain, Result(Context*, int))                                                                \
+  X(cuCtxGetCurrent, Result(Context*))                                                                              \
   X(cuCtxSetCurrent, Result(Context))                                                                               \
   X(cuCtxGetDevice, Result(int*))                                                                                   \
   X(cuLibraryLoadData, Result(Library*, const void*, int*, void**, unsigned, int*, void**, unsigned))               \

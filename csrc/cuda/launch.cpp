@@ -46,9 +46,10 @@ int driver_of(const Driver*& driver) {
 
 // The device of the current context. A thread without one, as of autograd, gets the primary context of `device`.
 int current_device(const Driver& driver, int wanted, int& device) {
-  Result result = driver.cuCtxGetDevice(&device);
-  if (result != kInvalidContext) return result;
   Context context = nullptr;
+  Result result = driver.cuCtxGetCurrent(&context);
+  if (result != 0) return result;
+  if (context) return driver.cuCtxGetDevice(&device);  // asked without one it would be an error, which debuggers report
   if ((result = driver.cuDevicePrimaryCtxRetain(&context, wanted)) != 0) return result;
   device = wanted;
   return driver.cuCtxSetCurrent(context);

@@ -50,7 +50,10 @@ static Result retain(Context* context, int device) {
   return device == 0 ? 0 : 101;
 }
 static Result set_current(Context) { return has_context = true, 0; }
-static Result get_device(int* device) { return has_context ? (*device = 0, 0) : kInvalidContext; }
+static Result get_current(Context* context) {
+  return *context = has_context ? reinterpret_cast<Context>(&contexts) : nullptr, 0;
+}
+static Result get_device(int* device) { return has_context ? (*device = 0, 0) : 201; }
 static Result load(Library* library, const void*, int*, void**, unsigned, int*, void**, unsigned) {
   ++loads;
   *library = reinterpret_cast<Library>(&loads);
@@ -79,8 +82,8 @@ namespace cuda {
 
 const Driver* find_driver(const char** why) {
   using namespace fake_driver;
-  static const Driver driver = {init, device_count, retain,       set_current,   get_device,    load,
-                                get_kernel, get_function, exchange_mode, launch_kernel, error_string};
+  static const Driver driver = {init, device_count, retain,       get_current,   set_current,   get_device,
+                                load, get_kernel,   get_function, exchange_mode, launch_kernel, error_string};
   *why = missing;
   return missing ? nullptr : &driver;
 }
