@@ -4,13 +4,13 @@
         pictures = vae.sample(16, seed=7)          # uint8 (16, height, width, channels)
         z = vae.encode(pictures)                   # float32 (16, latent)
 
-A session may be used from several threads at once: the model is locked for one tile at a time, so that a single point
-is decoded at once while a long film is being made, and every result is the same as if it had been asked for alone.
+A session may be used from several threads at once: the model is taken for one tile at a time, in turns, so that a
+single point waits for one tile of a long film and not for the film. Every result is the same as if it had been asked
+for alone.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from gdl_core.latent.tiles import decode_rows, encode_rows, inference, sample_ro
 from gdl_core.model_file import read_model
 from gdl_core.noise import Noise
 from gdl_core.training.build import choose_device
+from gdl_core.turns import Turns
 from gdl_core.values import Column, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Session:
         self._trained: TrainedModel | None = trained
         self._progress = progress
         self._is_pictures = is_pictures(tuple(trained.data_shape))
-        self._alone = threading.Lock()
+        self._alone = Turns()
 
     def __enter__(self) -> Session:
         return self

@@ -207,12 +207,17 @@ class _Run:
 
     def _losses(self, seat: Seat, batch: Batch) -> Mapping[str, Tensor]:
         with autocast(self.verdict, self.device):
-            parts = seat.player.loss(batch)
+            return self._checked(seat, seat.player.loss(batch))
+
+    def _checked(self, seat: Seat, parts: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        player = f"player '{seat.player.name}' of {type(self.model).__name__}"
         if "loss" not in parts or parts["loss"].dim():
             raise PluginError(
-                f"player '{seat.player.name}' of {type(self.model).__name__} must return a 0-d tensor called 'loss'; "
+                f"{player} must return a 0-d tensor called 'loss'; "
                 f"it returned {', '.join(f'{name} {tuple(value.shape)}' for name, value in parts.items()) or 'nothing'}"
             )
+        if torch.is_grad_enabled() and not parts["loss"].requires_grad:
+            raise PluginError(f"the 'loss' of {player} depends on none of the parameters that the player moves")
         return parts
 
     def _batch(self, rows: NDArray[np.int64], noise: Noise, share: float, training: bool) -> Batch:
@@ -297,7 +302,7 @@ class _Run:
         for seat in self.game.seats:
             batch = self._batch(self.order[0], self.noise.stream("rehearsal"), 0.0, True)
             with self.game.turn(seat):
-                seat.player.loss(batch)["loss"].backward()  # type: ignore[no-untyped-call]
+                self._checked(seat, seat.player.loss(batch))["loss"].backward()  # type: ignore[no-untyped-call]
                 seat.optimiser.zero_grad(set_to_none=True)
         with torch.no_grad():
             for name, buffer in self.model.named_buffers():

@@ -13,6 +13,7 @@ from training.toys import Duel, Toy, fit, make, pictures
 from gdl_core.contracts import Batch, Model, Player
 from gdl_core.errors import PluginError
 from gdl_core.noise import Noise
+from gdl_core.training import precision
 from gdl_core.training.players import Game
 
 
@@ -117,11 +118,22 @@ def test_a_game_that_cannot_be_played_is_refused(players: list[tuple[str, list[s
         Game(_odd(*players))
 
 
-@pytest.mark.parametrize("parts", [{}, {"loss": torch.zeros(2)}])
-def test_a_loss_that_cannot_be_minimised_is_refused(tmp_path: Path, parts: dict[str, torch.Tensor]) -> None:
+@pytest.mark.parametrize("rehearsed", [False, True])
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({}, "player 'a' of _Odd must return a 0-d tensor called 'loss'; it returned nothing"),
+        ({"loss": torch.zeros(2)}, "player 'a' of _Odd must return a 0-d tensor called 'loss'; it returned loss"),
+        ({"loss": torch.zeros(())}, "depends on none of the parameters"),
+    ],
+)
+def test_a_loss_that_cannot_be_minimised_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: dict[str, torch.Tensor], words: str, rehearsed: bool
+) -> None:
+    monkeypatch.setattr(precision, "has_native_bf16", lambda device: rehearsed)  # a step before the first
     model = _odd(("a", ["encoder"], 1))
     model.chosen[0].loss = lambda batch: parts  # type: ignore[attr-defined]
-    with pytest.raises(PluginError, match="player 'a' of _Odd must return a 0-d tensor called 'loss'"):
+    with pytest.raises(PluginError, match=words):
         fit(model, tmp_path)
 
 
