@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 # The version of the noise: a change of one bit of any number is a new version. Stored in checkpoints and records.
 RNG_VERSION = 1
@@ -31,7 +33,10 @@ def make_key(seed: int, offset: int = 0) -> Tensor:
     >>> make_key(7).tolist()
     [7, 0]
     """
-    return torch.tensor((_signed(seed, "seed"), _signed(offset, "offset")), dtype=torch.int64)
+    words = _signed(seed, "seed"), _signed(offset, "offset")
+    if is_compiling():
+        return torch.tensor(words, dtype=torch.int64)
+    return torch.from_numpy(np.array(words, dtype=np.int64))  # a third of the time
 
 
 def resolve_key(

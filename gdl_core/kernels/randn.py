@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops, reference
 from gdl_core.kernels._load import Impl, native_for
@@ -23,6 +24,13 @@ def _draw(
     dtype: torch.dtype,
     impl: Impl,
 ) -> Tensor:
+    if key is not None and seed is None and offset == 0 and impl == "auto" and not is_compiling():
+        like = ops.outline(shape, dtype, device)
+        if native_for(impl, like):
+            try:  # the op checks the rest, and says no by raising
+                return native(like, key)
+            except RuntimeError:
+                pass
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating type, got {dtype}")
     like = ops.outline(shape, dtype, device)
