@@ -4,19 +4,25 @@ namespace GDL_ISA_NAMESPACE {
 
 // ---- forward ---------------------------------------------------------------------------------------------------
 
-template <class Storage, bool kWithKl> struct ForwardBlock {
+// What becomes of the elements' shares of the KL divergence: nothing, they are stored, or they are added up lane by lane
+// as sum_of does, which is for tiles of one row. Elements past the row's end were read as 0 and have no share.
+enum Shares { kNoShares, kStoredShares, kAddedShares };
+
+template <class Storage, Shares kShares> struct ForwardBlock {
   typedef typename Storage::T T;
   const float* noise;
   const T *mean, *log_var;
   T* z;
   float* kl_terms;
+  F* kl_sum;
 
   template <Move kMove> GDL_INLINE void run(int64_t i, int64_t count) const {
     const F m = load<Storage, kMove>(mean + i, count);
     F clamped, std, variance_minus_one;
     Math<S>::variance_terms(load<Storage, kMove>(log_var + i, count), clamped, std, variance_minus_one);
     store<Storage, kMove>(z + i, S::fma(std, S::load(noise + i), m), count);
-    if (kWithKl) S::store(kl_terms + i, Math<S>::kl_term(m, clamped, variance_minus_one));
+    if (kShares == kStoredShares) S::store(kl_terms + i, Math<S>::kl_term(m, clamped, variance_minus_one));
+    if (kShares == kAddedShares) *kl_sum = S::add(*kl_sum, Math<S>::kl_term(m, clamped, variance_minus_one));
   }
 };
 
@@ -31,17 +37,30 @@ template <class Storage, bool kWithKl> struct ForwardTask {
     const Tiling& tiling = source.tiling;
     const Tile tile(tiling, index);
     NoiseBuffer noise;
-    float kl_terms[kWithKl ? kTile + kLanes : 1];
     source.template fill<Normal>(noise, tile);
     if (args.kept_noise) memcpy(args.kept_noise + tile.start, noise, (size_t)tile.size * sizeof *noise);
-    T* z = static_cast<T*>(args.z) + tile.start;
-    const ForwardBlock<Storage, kWithKl> block = {noise, static_cast<const T*>(args.mean) + tile.start,
-                                                  static_cast<const T*>(args.log_var) + tile.start, z, kl_terms};
-    for_each_block(tile.size, streamed && aligned_for_streaming(z), block);
-    if (kWithKl) {
-      float* sums = kl + (tiling.tiles_per_row > 1 ? index : tile.row);
-      for (int64_t r = 0; r < tile.row_count; ++r) sums[r] = sum_of(kl_terms + r * tile.col_count, tile.col_count);
+    if (!kWithKl) {
+      run_blocks<kNoShares>(tile, noise, 0, 0);
+      return;
     }
+    float* sums = kl + (tiling.tiles_per_row > 1 ? index : tile.row);
+    if (tile.row_count == 1) {
+      F sum = S::set(0.0f);
+      run_blocks<kAddedShares>(tile, noise, 0, &sum);
+      *sums = S::sum(sum);
+      return;
+    }
+    float kl_terms[kTile + kLanes];
+    run_blocks<kStoredShares>(tile, noise, kl_terms, 0);
+    for (int64_t r = 0; r < tile.row_count; ++r) sums[r] = sum_of(kl_terms + r * tile.col_count, tile.col_count);
+  }
+
+ private:
+  template <Shares kShares> GDL_INLINE void run_blocks(const Tile& tile, const float* noise, float* terms, F* sum) const {
+    T* z = static_cast<T*>(args.z) + tile.start;
+    const ForwardBlock<Storage, kShares> block = {
+        noise, static_cast<const T*>(args.mean) + tile.start, static_cast<const T*>(args.log_var) + tile.start, z, terms, sum};
+    for_each_block(tile.size, streamed && aligned_for_streaming(z), block);
   }
 };
 

@@ -45,37 +45,52 @@ struct Tile {
 
 };
 
-// What four numbers a counter makes.
+// What four numbers a counter makes. `High` is a vector of the counters' high words, or the start that they share.
 struct Normal {
-  static GDL_INLINE void draw(U low, U high, const uint32_t* keys, F (&out)[4]) {
+  template <class High> static GDL_INLINE void draw(U low, const High& high, const uint32_t* keys, F (&out)[4]) {
     Math<S>::normals(low, high, keys, out);
   }
 };
 template <int kBits> struct Uniform {
-  static GDL_INLINE void draw(U low, U high, const uint32_t* keys, F (&out)[4]) {
+  template <class High> static GDL_INLINE void draw(U low, const High& high, const uint32_t* keys, F (&out)[4]) {
     Math<S>::template units<kBits>(low, high, keys, out);
   }
 };
 
-// The 64 numbers of the sixteen counters from `counter` on.
-template <class Distribution> GDL_INLINE void draw_block(float* out, uint64_t counter, const uint32_t* keys) {
+// The low words of the sixteen counters from `counter` on.
+GDL_INLINE U low_words(uint64_t counter) {
   static const uint32_t kSteps[kCountersPerBlock] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const U low = S::add_u(S::set_u((uint32_t)counter), S::load_u(kSteps));
-  U high = S::set_u((uint32_t)(counter >> 32));
-  if (__builtin_expect((uint32_t)counter > 0xFFFFFFFFu - kCountersPerBlock, 0)) {  // some low words carry into the high
-    uint32_t highs[kCountersPerBlock];
-    for (int i = 0; i < kCountersPerBlock; ++i) highs[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
-    high = S::load_u(highs);
-  }
-  F numbers[4];
-  Distribution::draw(low, high, keys, numbers);
-  S::store_interleaved(out, numbers);
+  return S::add_u(S::set_u((uint32_t)counter), S::load_u(kSteps));
 }
 
-// Fills whole blocks: up to 60 numbers more than the counters have.
+// As draw_counters, for counters whose low words carry into the high ones on the way.
+template <class Distribution>
+__attribute__((noinline)) void draw_carrying(float* out, uint64_t counter, int64_t counters, const uint32_t* keys) {
+  for (int64_t i = 0; i < counters; i += kCountersPerBlock, counter += kCountersPerBlock) {
+    uint32_t highs[kCountersPerBlock];
+    for (int lane = 0; lane < kCountersPerBlock; ++lane) highs[lane] = (uint32_t)((counter + (uint64_t)lane) >> 32);
+    F numbers[4];
+    Distribution::draw(low_words(counter), S::load_u(highs), keys, numbers);
+    S::store_interleaved(out + 4 * i, numbers);
+  }
+}
+
+// Fills whole blocks of 64: up to 60 numbers more than the counters have.
 template <class Distribution>
 inline void draw_counters(float* out, uint64_t counter, int64_t counters, const uint32_t* keys) {
-  for (int64_t i = 0; i < counters; i += kCountersPerBlock) draw_block<Distribution>(out + 4 * i, counter + (uint64_t)i, keys);
+  const uint64_t behind = counter + (uint64_t)counters + kCountersPerBlock;
+  if (__builtin_expect(counter >> 32 != behind >> 32, 0)) {
+    draw_carrying<Distribution>(out, counter, counters, keys);
+    return;
+  }
+  const PhiloxStart start = philox_start((uint32_t)(counter >> 32), keys);
+  U low = low_words(counter);
+  const U step = S::set_u(kCountersPerBlock);
+  for (int64_t i = 0; i < counters; i += kCountersPerBlock, low = S::add_u(low, step)) {
+    F numbers[4];
+    Distribution::draw(low, start, keys, numbers);
+    S::store_interleaved(out + 4 * i, numbers);
+  }
 }
 
 // The noise of a call: one key for all rows, or one for each.

@@ -74,6 +74,15 @@ template <class S> struct Math {
   static GDL_INLINE void normals(U counter_low, U counter_high, const uint32_t* keys, F (&out)[4]) {
     U x[4] = {counter_low, counter_high, S::set_u(0), S::set_u(0)};
     S::template philox<Philox<S> >(x, keys);
+    normals_of(x, out);
+  }
+  // The same, where all counters have the high word that `start` was made of.
+  static GDL_INLINE void normals(U counter_low, const PhiloxStart& start, const uint32_t* keys, F (&out)[4]) {
+    U x[4];
+    S::template philox<Philox<S> >(counter_low, start, keys, x);
+    normals_of(x, out);
+  }
+  static GDL_INLINE void normals_of(const U (&x)[4], F (&out)[4]) {
     for (int pair = 0; pair < 4; pair += 2) {
       const F r = radius(x[pair]);
       F c, s;
@@ -88,6 +97,12 @@ template <class S> struct Math {
   static GDL_INLINE void units(U counter_low, U counter_high, const uint32_t* keys, F (&out)[4]) {
     U x[4] = {counter_low, counter_high, S::set_u(0), S::set_u(0)};
     S::template philox<Philox<S> >(x, keys);
+    for (int i = 0; i < 4; ++i) out[i] = unit<kBits>(x[i]);
+  }
+  template <int kBits>
+  static GDL_INLINE void units(U counter_low, const PhiloxStart& start, const uint32_t* keys, F (&out)[4]) {
+    U x[4];
+    S::template philox<Philox<S> >(counter_low, start, keys, x);
     for (int i = 0; i < 4; ++i) out[i] = unit<kBits>(x[i]);
   }
 

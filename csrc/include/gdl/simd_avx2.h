@@ -82,6 +82,11 @@ struct Avx2 {
     philox_half(x[0].low, x[1].low, x[2].low, x[3].low, keys);
     philox_half(x[0].high, x[1].high, x[2].high, x[3].high, keys);
   }
+  template <class Philox>
+  static GDL_INLINE void philox(U low, const PhiloxStart& start, const uint32_t* keys, U (&x)[4]) {
+    philox_half(low.low, start, keys, x[0].low, x[1].low, x[2].low, x[3].low);
+    philox_half(low.high, start, keys, x[0].high, x[1].high, x[2].high, x[3].high);
+  }
 
   static GDL_INLINE U load_u(const uint32_t* p) {
     return make_u(_mm256_loadu_si256((const __m256i*)p), _mm256_loadu_si256((const __m256i*)(p + 8)));
@@ -171,8 +176,29 @@ struct Avx2 {
     __m256i even[4] = {a, b, c, d};
     __m256i odd[4] = {_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32), _mm256_srli_epi64(c, 32),
                       _mm256_srli_epi64(d, 32)};
+    philox_rounds<0>(even, odd, keys, a, b, c, d);
+  }
+  static GDL_INLINE void philox_half(__m256i low, const PhiloxStart& start, const uint32_t* keys, __m256i& a, __m256i& b,
+                                     __m256i& c, __m256i& d) {
+    __m256i even[4], odd[4];
+    first_two(low, start, even);
+    first_two(_mm256_srli_epi64(low, 32), start, odd);
+    philox_rounds<2>(even, odd, keys, a, b, c, d);
+  }
+  static GDL_INLINE void first_two(__m256i low, const PhiloxStart& start, __m256i (&x)[4]) {
+    const __m256i product0 = _mm256_mul_epu32(low, _mm256_set1_epi32((int)kPhiloxMultiplier0));
+    const __m256i word2 = _mm256_xor_si256(_mm256_srli_epi64(product0, 32), _mm256_set1_epi32((int)start.key1));
+    const __m256i product1 = _mm256_mul_epu32(word2, _mm256_set1_epi32((int)kPhiloxMultiplier1));
+    x[0] = _mm256_xor_si256(_mm256_srli_epi64(product1, 32), _mm256_set1_epi32((int)start.mask0));
+    x[1] = product1;
+    x[2] = _mm256_xor_si256(product0, _mm256_set1_epi32((int)start.mask2));
+    x[3] = _mm256_set1_epi32((int)start.word3);
+  }
+  template <int kFirst>
+  static GDL_INLINE void philox_rounds(__m256i (&even)[4], __m256i (&odd)[4], const uint32_t* keys, __m256i& a, __m256i& b,
+                                       __m256i& c, __m256i& d) {
 #pragma GCC unroll 10
-    for (int round = 0; round < kPhiloxRounds; ++round) {
+    for (int round = kFirst; round < kPhiloxRounds; ++round) {
       const __m256i key0 = _mm256_set1_epi32((int)keys[2 * round]);
       const __m256i key1 = _mm256_set1_epi32((int)keys[2 * round + 1]);
       philox_round(even, key0, key1);

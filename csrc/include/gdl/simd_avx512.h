@@ -53,13 +53,14 @@ struct Avx512 {
     U even[4] = {x[0], x[1], x[2], x[3]};
     U odd[4] = {_mm512_srli_epi64(x[0], 32), _mm512_srli_epi64(x[1], 32), _mm512_srli_epi64(x[2], 32),
                 _mm512_srli_epi64(x[3], 32)};
-#pragma GCC unroll 10
-    for (int round = 0; round < kPhiloxRounds; ++round) {
-      const U key0 = _mm512_set1_epi32((int)keys[2 * round]), key1 = _mm512_set1_epi32((int)keys[2 * round + 1]);
-      philox_round(even, key0, key1);
-      philox_round(odd, key0, key1);
-    }
-    for (int i = 0; i < 4; ++i) x[i] = _mm512_mask_shuffle_epi32(even[i], 0xAAAA, odd[i], (_MM_PERM_ENUM)0xA0);
+    philox_rounds<0>(even, odd, keys, x);
+  }
+  template <class Philox>
+  static GDL_INLINE void philox(U low, const PhiloxStart& start, const uint32_t* keys, U (&x)[4]) {
+    U even[4], odd[4];
+    first_two(low, start, even);
+    first_two(_mm512_srli_epi64(low, 32), start, odd);
+    philox_rounds<2>(even, odd, keys, x);
   }
 
   static GDL_INLINE U load_u(const uint32_t* p) { return _mm512_loadu_si512((const void*)p); }
@@ -90,20 +91,15 @@ struct Avx512 {
   }
 
   static GDL_INLINE void store_interleaved(float* p, const F (&v)[4]) {
-    const __m512d ab_low = _mm512_castps_pd(_mm512_unpacklo_ps(v[0], v[1]));
-    const __m512d ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(v[0], v[1]));
-    const __m512d cd_low = _mm512_castps_pd(_mm512_unpacklo_ps(v[2], v[3]));
-    const __m512d cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(v[2], v[3]));
-    const __m512 q0 = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_low, cd_low));    // lanes 0, 4, 8, 12
-    const __m512 q1 = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_low, cd_low));    // lanes 1, 5, 9, 13
-    const __m512 q2 = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high));  // lanes 2, 6, 10, 14
-    const __m512 q3 = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high));  // lanes 3, 7, 11, 15
-    const __m512 r0 = _mm512_shuffle_f32x4(q0, q1, 0x44), r1 = _mm512_shuffle_f32x4(q0, q1, 0xEE);
-    const __m512 r2 = _mm512_shuffle_f32x4(q2, q3, 0x44), r3 = _mm512_shuffle_f32x4(q2, q3, 0xEE);
-    _mm512_storeu_ps(p, _mm512_shuffle_f32x4(r0, r2, 0x88));
-    _mm512_storeu_ps(p + 16, _mm512_shuffle_f32x4(r0, r2, 0xDD));
-    _mm512_storeu_ps(p + 32, _mm512_shuffle_f32x4(r1, r3, 0x88));
-    _mm512_storeu_ps(p + 48, _mm512_shuffle_f32x4(r1, r3, 0xDD));
+    F ab[2], cd[2];
+    interleave(v[0], v[1], ab[0], ab[1]);
+    interleave(v[2], v[3], cd[0], cd[1]);
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    for (int half = 0; half < 2; ++half) {
+      const __m512d a = _mm512_castps_pd(ab[half]), c = _mm512_castps_pd(cd[half]);
+      _mm512_storeu_ps(p + 32 * half, _mm512_castpd_ps(_mm512_permutex2var_pd(a, low, c)));
+      _mm512_storeu_ps(p + 32 * half + 16, _mm512_castpd_ps(_mm512_permutex2var_pd(a, high, c)));
+    }
   }
 
   static GDL_INLINE void interleave(F a, F b, F& first, F& second) {
@@ -126,6 +122,25 @@ struct Avx512 {
   }
 
  private:
+  static GDL_INLINE void first_two(U low, const PhiloxStart& start, U (&x)[4]) {
+    const U product0 = _mm512_mul_epu32(low, _mm512_set1_epi32((int)kPhiloxMultiplier0));
+    const U word2 = _mm512_xor_si512(_mm512_srli_epi64(product0, 32), _mm512_set1_epi32((int)start.key1));
+    const U product1 = _mm512_mul_epu32(word2, _mm512_set1_epi32((int)kPhiloxMultiplier1));
+    x[0] = _mm512_xor_si512(_mm512_srli_epi64(product1, 32), _mm512_set1_epi32((int)start.mask0));
+    x[1] = product1;
+    x[2] = _mm512_xor_si512(product0, _mm512_set1_epi32((int)start.mask2));
+    x[3] = _mm512_set1_epi32((int)start.word3);
+  }
+  template <int kFirst>
+  static GDL_INLINE void philox_rounds(U (&even)[4], U (&odd)[4], const uint32_t* keys, U (&x)[4]) {
+#pragma GCC unroll 10
+    for (int round = kFirst; round < kPhiloxRounds; ++round) {
+      const U key0 = _mm512_set1_epi32((int)keys[2 * round]), key1 = _mm512_set1_epi32((int)keys[2 * round + 1]);
+      philox_round(even, key0, key1);
+      philox_round(odd, key0, key1);
+    }
+    for (int i = 0; i < 4; ++i) x[i] = _mm512_mask_shuffle_epi32(even[i], 0xAAAA, odd[i], (_MM_PERM_ENUM)0xA0);
+  }
   static GDL_INLINE void philox_round(U (&x)[4], U key0, U key1) {
     const int kXorOfThree = 0x96;
     const U product0 = _mm512_mul_epu32(x[0], _mm512_set1_epi32((int)kPhiloxMultiplier0));

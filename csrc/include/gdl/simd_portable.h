@@ -161,21 +161,25 @@ template <> struct Math<Portable> {
   typedef Portable::F F;
   typedef Portable::U U;
 
-  static GDL_INLINE void normals(const U& counter_low, const U& counter_high, const uint32_t* keys, F (&out)[4]) {
+  // `high`: the counters' high words, or the start that those of all lanes share.
+  template <class High>
+  static GDL_INLINE void normals(const U& counter_low, const High& high, const uint32_t* keys, F (&out)[4]) {
     for (int i = 0; i < 16; ++i) {
       float four[4];
-      Math<Scalar>::normals(counter_low.lane[i], counter_high.lane[i], keys, four);
+      Math<Scalar>::normals(counter_low.lane[i], of_lane(high, i), keys, four);
       for (int j = 0; j < 4; ++j) out[j].lane[i] = four[j];
     }
   }
-  template <int kBits>
-  static GDL_INLINE void units(const U& counter_low, const U& counter_high, const uint32_t* keys, F (&out)[4]) {
+  template <int kBits, class High>
+  static GDL_INLINE void units(const U& counter_low, const High& high, const uint32_t* keys, F (&out)[4]) {
     for (int i = 0; i < 16; ++i) {
       float four[4];
-      Math<Scalar>::units<kBits>(counter_low.lane[i], counter_high.lane[i], keys, four);
+      Math<Scalar>::units<kBits>(counter_low.lane[i], of_lane(high, i), keys, four);
       for (int j = 0; j < 4; ++j) out[j].lane[i] = four[j];
     }
   }
+  static GDL_INLINE uint32_t of_lane(const U& high, int i) { return high.lane[i]; }
+  static GDL_INLINE const PhiloxStart& of_lane(const PhiloxStart& start, int) { return start; }
   static GDL_INLINE void variance_terms(const F& log_var, F& clamped, F& std, F& variance_minus_one) {
     for (int i = 0; i < 16; ++i) {
       Math<Scalar>::variance_terms(log_var.lane[i], clamped.lane[i], std.lane[i], variance_minus_one.lane[i]);

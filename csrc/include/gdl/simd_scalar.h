@@ -1,7 +1,7 @@
 // A "vector" of one lane: what a CUDA thread computes, and the building block of the portable 16-lane vector.
 // Each float operation is one IEEE-754 operation rounded to nearest, so that CPU and CUDA agree bit for bit.
 #pragma once
-#include "platform.h"
+#include "philox.h"
 
 namespace gdl {
 
@@ -82,6 +82,11 @@ struct Scalar {
   }
 
   template <class Philox> static GDL_INLINE void philox(U (&x)[4], const uint32_t* keys) { Philox::rounds(x, keys); }
+  template <class Philox>
+  static GDL_INLINE void philox(U low, const PhiloxStart& start, const uint32_t* keys, U (&x)[4]) {
+    Philox::first_two(low, start, x);
+    Philox::template rounds<2>(x, keys);
+  }
 };
 
 }  // namespace gdl
