@@ -37,7 +37,9 @@ template <class Storage, bool kWithKl> struct ForwardTask {
     const Tiling& tiling = source.tiling;
     const Tile tile(tiling, index);
     NoiseBuffer noise;
-    source.template fill<Normal>(noise, tile);
+    const Prefetch<T, 2> ahead = {
+        {static_cast<const T*>(args.mean) + tile.start, static_cast<const T*>(args.log_var) + tile.start}, streamed};
+    source.template fill<Normal>(noise, tile, ahead);
     if (args.kept_noise) memcpy(args.kept_noise + tile.start, noise, (size_t)tile.size * sizeof *noise);
     if (!kWithKl) {
       run_blocks<kNoShares>(tile, noise, 0, 0);
@@ -199,7 +201,11 @@ template <class Storage, bool kGradZ, bool kGradKl> struct BackwardTask {
     NoiseBuffer drawn;
     const float* noise = args.kept_noise ? args.kept_noise + tile.start : drawn;
     float grad_kl[kGradKl ? kTile + kLanes : 1];
-    if (kGradZ && !args.kept_noise) source.template fill<Normal>(drawn, tile);
+    if (kGradZ && !args.kept_noise) {
+      const Prefetch<T, 3> ahead = {
+          {at(args.grad_z, tile.start), at(args.log_var, tile.start), at(kGradKl ? args.mean : args.log_var, tile.start)}, streamed};
+      source.template fill<Normal>(drawn, tile, ahead);
+    }
     if (kGradKl) spread_grad_kl(grad_kl, args, tile);
     const BackwardBlock<Storage, kGradZ, kGradKl> block = {noise,
                                                            grad_kl,

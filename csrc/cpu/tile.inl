@@ -75,9 +75,26 @@ __attribute__((noinline)) void draw_carrying(float* out, uint64_t counter, int64
   }
 }
 
+// Asks memory for what is read next, 64 elements of each array at a time, while their noise is drawn: the one waits for
+// memory and the other for arithmetic.
+struct NoPrefetch {
+  GDL_INLINE void operator()(int64_t) const {}
+};
+template <class T, int kArrays> struct Prefetch {
+  const T* arrays[kArrays];
+  bool wanted;
+  GDL_INLINE void operator()(int64_t i) const {
+    if (!wanted) return;
+#pragma GCC unroll 16
+    for (int line = 0; line < kArrays * (int)sizeof(T); ++line) {
+      __builtin_prefetch(arrays[line / (int)sizeof(T)] + i + line % (int)sizeof(T) * (64 / (int)sizeof(T)));
+    }
+  }
+};
+
 // Fills whole blocks of 64: up to 60 numbers more than the counters have.
-template <class Distribution>
-inline void draw_counters(float* out, uint64_t counter, int64_t counters, const uint32_t* keys) {
+template <class Distribution, class Ahead>
+inline void draw_counters(float* out, uint64_t counter, int64_t counters, const uint32_t* keys, const Ahead& ahead) {
   const uint64_t behind = counter + (uint64_t)counters + kCountersPerBlock;
   if (__builtin_expect(counter >> 32 != behind >> 32, 0)) {
     draw_carrying<Distribution>(out, counter, counters, keys);
@@ -87,6 +104,7 @@ inline void draw_counters(float* out, uint64_t counter, int64_t counters, const 
   U low = low_words(counter);
   const U step = S::set_u(kCountersPerBlock);
   for (int64_t i = 0; i < counters; i += kCountersPerBlock, low = S::add_u(low, step)) {
+    ahead(4 * i);
     F numbers[4];
     Distribution::draw(low, start, keys, numbers);
     S::store_interleaved(out + 4 * i, numbers);
@@ -106,24 +124,26 @@ struct NoiseSource {
   }
 
   // Rows padded to whole counters.
-  template <class Distribution> void draw_rows(NoiseBuffer& noise, const Tile& tile) const {
+  template <class Distribution, class Ahead> void draw_rows(NoiseBuffer& noise, const Tile& tile, const Ahead& ahead) const {
     const int64_t per_row = tiling.tiles_per_row > 1 ? ceil_div(tile.col_count, 4) : tiling.counters_per_row;
     if (!row_keys) {
       const uint64_t first = offset + (uint64_t)tile.row * (uint64_t)tiling.counters_per_row + (uint64_t)(tile.col / 4);
-      draw_counters<Distribution>(noise, first, tile.row_count * per_row, keys);
+      draw_counters<Distribution>(noise, first, tile.row_count * per_row, keys, ahead);
       return;
     }
     for (int64_t r = 0; r < tile.row_count; ++r) {
       const int64_t* key = row_keys + 2 * (tile.row + r);
       uint32_t own_keys[kPhiloxKeyWords];
       philox_keys((uint64_t)key[0], own_keys);
-      draw_counters<Distribution>(noise + 4 * per_row * r, (uint64_t)key[1] + (uint64_t)(tile.col / 4), per_row, own_keys);
+      draw_counters<Distribution>(noise + 4 * per_row * r, (uint64_t)key[1] + (uint64_t)(tile.col / 4), per_row, own_keys,
+                                  NoPrefetch());
     }
   }
 
   // The noise of a tile, element after element.
-  template <class Distribution> void fill(NoiseBuffer& noise, const Tile& tile) const {
-    draw_rows<Distribution>(noise, tile);
+  template <class Distribution, class Ahead = NoPrefetch>
+  void fill(NoiseBuffer& noise, const Tile& tile, const Ahead& ahead = Ahead()) const {
+    draw_rows<Distribution>(noise, tile, ahead);
     if (tile.row_count > 1 && tiling.cols % 4 != 0) {  // squeeze the padding out
       const float* padded = noise;
       float* dense = noise;
