@@ -128,17 +128,6 @@ inline Bits mask_shuffle_epi32(Bits otherwise, __mmask16 k, Bits a, int order) {
 inline F32 permutex2var_ps(F32 a, Bits index, F32 b) {
   return floats([&](int i) { return u(index)[i] & 16 ? b[u(index)[i] & 15] : a[u(index)[i] & 15]; });
 }
-inline F32 shuffle_f32x4(F32 a, F32 b, int order) {
-  return floats([&](int i) { return (i < 8 ? a : b)[4 * (order >> 2 * (i / 4) & 3) + i % 4]; });
-}
-inline F32 unpacklo_ps(F32 a, F32 b) { return floats([&](int i) { return (i & 1 ? b : a)[(i & ~3) + (i & 3) / 2]; }); }
-inline F32 unpackhi_ps(F32 a, F32 b) { return floats([&](int i) { return (i & 1 ? b : a)[(i & ~3) + 2 + (i & 3) / 2]; }); }
-inline __m512d unpacklo_pd(__m512d a, __m512d b) {
-  return make<__m512d>(8, [&](int i) { return (i & 1 ? b : a)[i & ~1]; });
-}
-inline __m512d unpackhi_pd(__m512d a, __m512d b) {
-  return make<__m512d>(8, [&](int i) { return (i & 1 ? b : a)[i | 1]; });
-}
 inline __m256d extractf64x4_pd(__m512d a, int half) {
   return make<__m256d>(4, [&](int i) { return a[4 * half + i]; });
 }
@@ -148,7 +137,6 @@ inline __m256 castps512_ps256(F32 a) {
 inline Bits castps_si512(F32 a) { return as<Bits>(a); }
 inline F32 castsi512_ps(Bits a) { return as<F32>(a); }
 inline __m512d castps_pd(F32 a) { return as<__m512d>(a); }
-inline F32 castpd_ps(__m512d a) { return as<F32>(a); }
 
 template <class Vector> inline Vector load(const void* p) {
   Vector v;
@@ -172,8 +160,6 @@ inline void stream_ps(void* p, F32 v) {
 #define _mm512_add_ps avx512_emulation::add_ps
 #undef _mm512_and_si512
 #define _mm512_and_si512 avx512_emulation::and_si512
-#undef _mm512_castpd_ps
-#define _mm512_castpd_ps avx512_emulation::castpd_ps
 #undef _mm512_castps512_ps256
 #define _mm512_castps512_ps256 avx512_emulation::castps512_ps256
 #undef _mm512_castps_pd
@@ -234,8 +220,6 @@ inline void stream_ps(void* p, F32 v) {
 #define _mm512_setr_epi32 avx512_emulation::setr_epi32
 #undef _mm512_setzero_ps
 #define _mm512_setzero_ps avx512_emulation::setzero_ps
-#undef _mm512_shuffle_f32x4
-#define _mm512_shuffle_f32x4 avx512_emulation::shuffle_f32x4
 #undef _mm512_slli_epi32
 #define _mm512_slli_epi32 avx512_emulation::slli_epi32
 #undef _mm512_sqrt_ps
@@ -258,14 +242,6 @@ inline void stream_ps(void* p, F32 v) {
 #define _mm512_ternarylogic_epi32 avx512_emulation::ternarylogic_epi32
 #undef _mm512_test_epi32_mask
 #define _mm512_test_epi32_mask avx512_emulation::test_epi32_mask
-#undef _mm512_unpackhi_pd
-#define _mm512_unpackhi_pd avx512_emulation::unpackhi_pd
-#undef _mm512_unpackhi_ps
-#define _mm512_unpackhi_ps avx512_emulation::unpackhi_ps
-#undef _mm512_unpacklo_pd
-#define _mm512_unpacklo_pd avx512_emulation::unpacklo_pd
-#undef _mm512_unpacklo_ps
-#define _mm512_unpacklo_ps avx512_emulation::unpacklo_ps
 #undef _mm512_xor_si512
 #define _mm512_xor_si512 avx512_emulation::xor_si512
 

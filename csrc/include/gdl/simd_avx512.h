@@ -94,11 +94,11 @@ struct Avx512 {
     F ab[2], cd[2];
     interleave(v[0], v[1], ab[0], ab[1]);
     interleave(v[2], v[3], cd[0], cd[1]);
-    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const __m512i low = _mm512_setr_epi32(0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
     for (int half = 0; half < 2; ++half) {
-      const __m512d a = _mm512_castps_pd(ab[half]), c = _mm512_castps_pd(cd[half]);
-      _mm512_storeu_ps(p + 32 * half, _mm512_castpd_ps(_mm512_permutex2var_pd(a, low, c)));
-      _mm512_storeu_ps(p + 32 * half + 16, _mm512_castpd_ps(_mm512_permutex2var_pd(a, high, c)));
+      _mm512_storeu_ps(p + 32 * half, _mm512_permutex2var_ps(ab[half], low, cd[half]));
+      _mm512_storeu_ps(p + 32 * half + 16, _mm512_permutex2var_ps(ab[half], high, cd[half]));
     }
   }
 
