@@ -19,6 +19,18 @@ def waiting(turns: Turns, count: int) -> None:
         time.sleep(0.001)
 
 
+def is_free(turns: Turns) -> bool:
+    """Return whether another thread gets a turn, rather than wait for ever."""
+    had = threading.Event()
+
+    def work() -> None:
+        with turns:
+            had.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    return had.wait(10)
+
+
 def test_one_at_a_time() -> None:
     turns, inside, most = Turns(), 0, 0
 
@@ -60,8 +72,7 @@ def test_an_error_inside_hands_over() -> None:
     turns = Turns()
     with pytest.raises(ValueError, match="inside"), turns:
         raise ValueError("inside")
-    with turns:
-        pass
+    assert is_free(turns)
 
 
 @pytest.mark.parametrize("handed_over", [False, True])
@@ -73,7 +84,7 @@ def test_nobody_waits_for_one_who_was_interrupted(monkeypatch: pytest.MonkeyPatc
         """A lock whose second acquisition, the waiting, is interrupted; before or after the turn was handed over."""
 
         def __init__(self) -> None:
-            self.lock, self.asked = real(), 0
+            self.asked = 0
 
         def acquire(self) -> None:
             self.asked += 1
@@ -83,7 +94,7 @@ def test_nobody_waits_for_one_who_was_interrupted(monkeypatch: pytest.MonkeyPatc
                 raise KeyboardInterrupt
 
         def release(self) -> None:
-            pass
+            assert handed_over
 
     monkeypatch.setattr(threading, "Lock", Ticket)
     with pytest.raises(KeyboardInterrupt):
@@ -91,6 +102,5 @@ def test_nobody_waits_for_one_who_was_interrupted(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(threading, "Lock", real)
     if not handed_over:
         turns.__exit__(None, None, None)
-    with turns:
-        pass
+    assert is_free(turns)
     assert not turns._waiting

@@ -41,11 +41,15 @@ template <class Storage, bool kWithKl> struct ForwardTask {
         {static_cast<const T*>(args.mean) + tile.start, static_cast<const T*>(args.log_var) + tile.start}, streamed};
     source.template fill<Normal>(noise, tile, ahead);
     if (args.kept_noise) memcpy(args.kept_noise + tile.start, noise, (size_t)tile.size * sizeof *noise);
-    if (!kWithKl) {
+    if constexpr (!kWithKl) {
       run_blocks<kNoShares>(tile, noise, 0, 0);
-      return;
+    } else {
+      sum_shares(tile, noise, kl + (tiling.tiles_per_row > 1 ? index : tile.row));
     }
-    float* sums = kl + (tiling.tiles_per_row > 1 ? index : tile.row);
+  }
+
+ private:
+  void sum_shares(const Tile& tile, const float* noise, float* sums) const {
     if (tile.row_count == 1) {
       F sum = S::set(0.0f);
       run_blocks<kAddedShares>(tile, noise, 0, &sum);
@@ -57,7 +61,6 @@ template <class Storage, bool kWithKl> struct ForwardTask {
     for (int64_t r = 0; r < tile.row_count; ++r) sums[r] = sum_of(kl_terms + r * tile.col_count, tile.col_count);
   }
 
- private:
   template <Shares kShares> GDL_INLINE void run_blocks(const Tile& tile, const float* noise, float* terms, F* sum) const {
     T* z = static_cast<T*>(args.z) + tile.start;
     const ForwardBlock<Storage, kShares> block = {

@@ -76,7 +76,7 @@ __attribute__((noinline)) void draw_carrying(float* out, uint64_t counter, int64
 }
 
 // Asks memory for what is read next, 64 elements of each array at a time, while their noise is drawn: the one waits for
-// memory and the other for arithmetic.
+// memory and the other for arithmetic. Where rows are padded it asks for a little more than there is, which does nothing.
 struct NoPrefetch {
   GDL_INLINE void operator()(int64_t) const {}
 };

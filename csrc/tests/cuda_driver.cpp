@@ -50,10 +50,11 @@ static Result retain(Context* context, int device) {
   return device == 0 ? 0 : 101;
 }
 static Result set_current(Context) { return has_context = true, 0; }
+static const Result kInvalidContext = 201;  // CUDA_ERROR_INVALID_CONTEXT
 static Result get_current(Context* context) {
   return *context = has_context ? reinterpret_cast<Context>(&contexts) : nullptr, 0;
 }
-static Result get_device(int* device) { return has_context ? (*device = 0, 0) : 201; }
+static Result get_device(int* device) { return has_context ? (*device = 0, 0) : kInvalidContext; }
 static Result load(Library* library, const void*, int*, void**, unsigned, int*, void**, unsigned) {
   ++loads;
   *library = reinterpret_cast<Library>(&loads);

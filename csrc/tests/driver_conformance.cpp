@@ -17,8 +17,7 @@ template <class R, class... Args> struct Plain<R(Args...)> { typedef typename Pl
   static_assert(std::is_same<Plain<decltype(name)>::type, gdl::cuda::Driver::name##_type>::value, #name);
 GDL_DRIVER_FUNCTIONS(GDL_CONFORMS)
 
-static_assert(gdl::cuda::kNotFound == CUDA_ERROR_NOT_FOUND &&
-                  gdl::cuda::kNoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU &&
+static_assert(gdl::cuda::kNotFound == CUDA_ERROR_NOT_FOUND && gdl::cuda::kNoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU &&
                   gdl::cuda::kUnsupportedPtx == CUDA_ERROR_UNSUPPORTED_PTX_VERSION &&
                   gdl::cuda::kRelaxedCapture == CU_STREAM_CAPTURE_MODE_RELAXED,
               "numbers");

@@ -159,7 +159,8 @@ def native_for(impl: Impl, tensor: torch.Tensor) -> bool:
     if impl == "auto":
         if tensor.is_cpu:
             return NATIVE_ON_CPU and tensor.dtype in NATIVE_DTYPES
-        if _cuda_prepared and tensor.is_cuda:
+        # not under torch.compile, which would compile again when the flag has changed
+        if tensor.is_cuda and not torch.compiler.is_compiling() and _cuda_prepared:
             return not LOADED.why_not_cuda and tensor.dtype in NATIVE_DTYPES
     return use_native(impl, tensor.device, tensor.dtype)
 

@@ -24,16 +24,14 @@ def _draw(
     dtype: torch.dtype,
     impl: Impl,
 ) -> Tensor:
-    if key is not None and seed is None and offset == 0 and impl == "auto" and not is_compiling():
-        like = ops.outline(shape, dtype, device)
-        if native_for(impl, like):
-            try:  # the op checks the rest, and says no by raising
-                return native(like, key)
-            except RuntimeError:
-                pass
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating type, got {dtype}")
     like = ops.outline(shape, dtype, device)
+    if key is not None and seed is None and offset == 0 and not is_compiling() and native_for(impl, like):
+        try:  # the op checks the rest, and says no by raising
+            return native(like, key)
+        except RuntimeError:
+            pass
     key = resolve_key(key, seed, offset, None, like.shape, like.device)
     if native_for(impl, like):
         return native(like, key)

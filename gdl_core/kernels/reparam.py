@@ -202,10 +202,10 @@ def _carefully(
 ) -> Tensor | tuple[Tensor, Tensor]:
     _check(mean, log_var, kl, free_bits)
     key = resolve_key(key, seed, offset, generator, mean.shape, mean.device)
-    z, kl_of_z = _z_and_kl(mean, log_var, key, kl if free_bits is None else "columns", impl)
+    z, divergence = _z_and_kl(mean, log_var, key, kl if free_bits is None else "columns", impl)
     if kl is None:
         return z
-    assert kl_of_z is not None
+    assert divergence is not None
     if free_bits is not None:
-        return z, _with_free_bits(kl_of_z, len(mean) if mean.dim() >= 2 else 1, free_bits)
-    return z, kl_of_z
+        return z, _with_free_bits(divergence, len(mean) if mean.dim() >= 2 else 1, free_bits)
+    return z, divergence

@@ -210,14 +210,16 @@ class _Run:
             return self._checked(seat, seat.player.loss(batch))
 
     def _checked(self, seat: Seat, parts: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        player = f"player '{seat.player.name}' of {type(self.model).__name__}"
         if "loss" not in parts or parts["loss"].dim():
             raise PluginError(
-                f"{player} must return a 0-d tensor called 'loss'; "
+                f"player '{seat.player.name}' of {type(self.model).__name__} must return a 0-d tensor called 'loss'; "
                 f"it returned {', '.join(f'{name} {tuple(value.shape)}' for name, value in parts.items()) or 'nothing'}"
             )
         if torch.is_grad_enabled() and not parts["loss"].requires_grad:
-            raise PluginError(f"the 'loss' of {player} depends on none of the parameters that the player moves")
+            raise PluginError(
+                f"the 'loss' of player '{seat.player.name}' of {type(self.model).__name__} depends on none of the "
+                "parameters that the player moves; compute it from their output, without detach() or no_grad()"
+            )
         return parts
 
     def _batch(self, rows: NDArray[np.int64], noise: Noise, share: float, training: bool) -> Batch:

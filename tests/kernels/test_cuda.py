@@ -283,10 +283,8 @@ def test_a_whole_step_is_captured_and_replayed() -> None:
     def step() -> tuple[Tensor, ...]:
         line = latent_path(points, t, "slerp", normalize=True)
         z, kl = reparameterize(line.flatten(1), line.flatten(1), key=key, kl="mean")
-        return (
-            z.detach(),
-            *torch.autograd.grad(z.square().sum() + kl, points),
-        )  # a graph kept alive would keep its stream
+        gradients = torch.autograd.grad(z.square().sum() + kl, points)
+        return z.detach(), *gradients  # z with its graph would keep the stream that it was made on
 
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())

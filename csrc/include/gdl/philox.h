@@ -63,6 +63,12 @@ template <class S> struct Philox {
       x[3] = low0;
     }
   }
+
+  // All rounds of the counters (low, high, 0, 0) with the high word that `start` was made of.
+  static GDL_INLINE void rounds(U low, const PhiloxStart& start, const uint32_t* keys, U (&x)[4]) {
+    first_two(low, start, x);
+    rounds<2>(x, keys);
+  }
 };
 
 }  // namespace gdl

@@ -69,8 +69,7 @@ struct Neon {
   template <class Philox> static GDL_INLINE void philox(U (&x)[4], const uint32_t* keys) { Philox::rounds(x, keys); }
   template <class Philox>
   static GDL_INLINE void philox(U low, const PhiloxStart& start, const uint32_t* keys, U (&x)[4]) {
-    Philox::first_two(low, start, x);
-    Philox::template rounds<2>(x, keys);
+    Philox::rounds(low, start, keys, x);
   }
 
   static GDL_INLINE U load_u(const uint32_t* p) {

@@ -84,8 +84,7 @@ struct Scalar {
   template <class Philox> static GDL_INLINE void philox(U (&x)[4], const uint32_t* keys) { Philox::rounds(x, keys); }
   template <class Philox>
   static GDL_INLINE void philox(U low, const PhiloxStart& start, const uint32_t* keys, U (&x)[4]) {
-    Philox::first_two(low, start, x);
-    Philox::template rounds<2>(x, keys);
+    Philox::rounds(low, start, keys, x);
   }
 };
 
