@@ -13,6 +13,9 @@ template <class Storage, class Distribution> struct Draw {
     }
   };
 
+  static float* as_floats(float* out) { return out; }
+  static float* as_floats(uint16_t*) { return 0; }
+
   struct Task {
     const NoiseSource source;
     T* all;
@@ -20,6 +23,11 @@ template <class Storage, class Distribution> struct Draw {
 
     void operator()(int64_t index) const {
       const Tile tile(source.tiling, index);
+      float* const floats = as_floats(all + tile.start);
+      if (floats && !streamed && source.fills_whole_blocks(tile)) {
+        source.fill<Distribution>(floats, tile);
+        return;
+      }
       NoiseBuffer noise;
       source.fill<Distribution>(noise, tile);
       const Convert convert = {noise, all + tile.start};

@@ -124,7 +124,7 @@ struct NoiseSource {
   }
 
   // Rows padded to whole counters.
-  template <class Distribution, class Ahead> void draw_rows(NoiseBuffer& noise, const Tile& tile, const Ahead& ahead) const {
+  template <class Distribution, class Ahead> void draw_rows(float* noise, const Tile& tile, const Ahead& ahead) const {
     const int64_t per_row = tiling.tiles_per_row > 1 ? ceil_div(tile.col_count, 4) : tiling.counters_per_row;
     if (!row_keys) {
       const uint64_t first = offset + (uint64_t)tile.row * (uint64_t)tiling.counters_per_row + (uint64_t)(tile.col / 4);
@@ -140,9 +140,15 @@ struct NoiseSource {
     }
   }
 
-  // The noise of a tile, element after element.
+  // Whether `fill` writes the tile's elements and nothing behind them, so that it needs no room for more.
+  bool fills_whole_blocks(const Tile& tile) const {
+    const int64_t drawn_at_once = row_keys || tiling.cols % 4 != 0 ? tile.col_count : tile.size;
+    return drawn_at_once % kBlock == 0;
+  }
+
+  // The noise of a tile, element after element, and up to 60 numbers behind it.
   template <class Distribution, class Ahead = NoPrefetch>
-  void fill(NoiseBuffer& noise, const Tile& tile, const Ahead& ahead = Ahead()) const {
+  void fill(float* noise, const Tile& tile, const Ahead& ahead = Ahead()) const {
     draw_rows<Distribution>(noise, tile, ahead);
     if (tile.row_count > 1 && tiling.cols % 4 != 0) {  // squeeze the padding out
       const float* padded = noise;

@@ -27,15 +27,27 @@ def _missing(*arguments: Any) -> Any:
     raise RuntimeError("there are no native kernels")
 
 
-BETWEEN, ARITHMETIC = _overload("between"), _overload("arithmetic")  # also for the shortcuts of `path` and `arithmetic`
+_BETWEEN, _ARITHMETIC = _overload("between"), _overload("arithmetic")
 _RANDN, _UNIFORM = _overload("randn"), _overload("uniform")
 _FORWARD, _FORWARD_KEEPING = _overload("reparam_forward"), _overload("reparam_forward_keeping")
 _BACKWARD = _overload("reparam_backward")
 
 
+def _at_once(op: Callable[..., Any]) -> Callable[..., Any]:
+    """What calling an op calls: the same dispatch, a third of a microsecond sooner."""
+    inner: Callable[..., Any] = getattr(op, "_op", op)
+    return inner
+
+
+# For the shortcuts of small calls, which torch.compile never takes.
+BETWEEN, ARITHMETIC = _at_once(_BETWEEN), _at_once(_ARITHMETIC)
+RANDN, UNIFORM = _at_once(_RANDN), _at_once(_UNIFORM)
+FORWARD = _at_once(_FORWARD)
+
+
 def outline(shape: Sequence[int], dtype: torch.dtype, device: torch.device | str | None) -> Tensor:
     """A tensor of this shape over the memory of one number, for `randn` and `uniform` to be like."""
-    return torch.empty_strided(shape, [0] * len(shape), dtype=dtype, device=device)
+    return torch.empty_strided(shape, (0,) * len(shape), dtype=dtype, device=device)
 
 
 def randn(like: Tensor, key: Tensor) -> Tensor:
@@ -98,7 +110,7 @@ def path_forward(keyframes: Tensor, t: Tensor, line: Line) -> Tensor:
 
 def between(a: Tensor, b: Tensor, t: Tensor, line: Line) -> Tensor:
     """Points (steps, rows, cols) of the open line from a to b (rows, cols) at times t (steps) float32."""
-    out: Tensor = BETWEEN(a, b, t, line.mode, line.normalize)
+    out: Tensor = _BETWEEN(a, b, t, line.mode, line.normalize)
     return out
 
 
@@ -110,7 +122,7 @@ def path_backward(grad_out: Tensor, keyframes: Tensor, t: Tensor, line: Line) ->
 
 def arithmetic(z: Tensor, directions: Tensor, alpha: Tensor) -> Tensor:
     """Return z (rows, cols) + alpha (steps, count) float32 @ directions (count, cols), (steps, rows, cols)."""
-    out: Tensor = ARITHMETIC(z, directions, alpha)
+    out: Tensor = _ARITHMETIC(z, directions, alpha)
     return out
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.compiler import is_compiling
 
 from gdl_core.kernels import ops, reference
-from gdl_core.kernels._load import Impl, native_for
+from gdl_core.kernels._load import NATIVE_DTYPES, Impl, native_for
 from gdl_core.kernels.keys import resolve_key
 
 
+class _Noise(NamedTuple):
+    """One kind of noise: its op for eager code, the op as torch.compile wants it, and its twin in plain torch."""
+
+    at_once: Callable[[Tensor, Tensor], Tensor]
+    native: Callable[[Tensor, Tensor], Tensor]
+    plain: Callable[[torch.Size, Tensor, torch.device, torch.dtype], Tensor]
+
+
+_NORMAL = _Noise(ops.RANDN, ops.randn, reference.randn)
+_UNIFORM = _Noise(ops.UNIFORM, ops.uniform, reference.uniform)
+
+
 def _draw(
-    native: Callable[[Tensor, Tensor], Tensor],
-    plain: Callable[[torch.Size, Tensor, torch.device, torch.dtype], Tensor],
+    noise: _Noise,
     shape: Sequence[int],
     key: Tensor | None,
     seed: int | None,
@@ -24,18 +36,21 @@ def _draw(
     dtype: torch.dtype,
     impl: Impl,
 ) -> Tensor:
+    # what follows costs a small call as much as a thousand numbers; the op checks the rest, and says no by raising
+    if key is not None and seed is None and offset == 0 and dtype in NATIVE_DTYPES and not is_compiling():
+        like = ops.outline(shape, dtype, device)
+        if native_for(impl, like):
+            try:
+                return noise.at_once(like, key)
+            except RuntimeError:
+                pass
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must be a floating type, got {dtype}")
     like = ops.outline(shape, dtype, device)
-    if key is not None and seed is None and offset == 0 and not is_compiling() and native_for(impl, like):
-        try:  # the op checks the rest, and says no by raising
-            return native(like, key)
-        except RuntimeError:
-            pass
     key = resolve_key(key, seed, offset, None, like.shape, like.device)
     if native_for(impl, like):
-        return native(like, key)
-    return plain(like.shape, key, like.device, dtype)
+        return noise.native(like, key)
+    return noise.plain(like.shape, key, like.device, dtype)
 
 
 def randn(
@@ -64,7 +79,7 @@ def randn(
     >>> bool((randn((2, 3), seed=7)[1] == randn((1, 3), seed=7, offset=1)[0]).all())
     True
     """
-    return _draw(ops.randn, reference.randn, shape, key, seed, offset, device, dtype, impl)
+    return _draw(_NORMAL, shape, key, seed, offset, device, dtype, impl)
 
 
 def uniform(
@@ -90,4 +105,4 @@ def uniform(
     >>> bool((u >= 0).all() and (u < 1).all())
     True
     """
-    return _draw(ops.uniform, reference.uniform, shape, key, seed, offset, device, dtype, impl)
+    return _draw(_UNIFORM, shape, key, seed, offset, device, dtype, impl)

@@ -181,7 +181,7 @@ def reparameterize(
         and not torch._C._are_functorch_transforms_active()
     ):
         try:
-            z, divergence = ops.reparam_forward(mean, log_var, key, ops.KL_REDUCTIONS[kl])
+            z, divergence = ops.FORWARD(mean, log_var, key, ops.KL_REDUCTIONS[kl])
         except RuntimeError:
             pass
         else:
