@@ -23,5 +23,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GDL_CACHE", str(folder))
+        patch.setenv("GDL_CACHE_SIZE", "0")  # tests of resuming would find results instead
         patch.delenv("GDL_PLUGINS", raising=False)
         yield folder

@@ -28,6 +28,10 @@ class Display(Observer):
     ) -> None:
         """Let go of the terminal."""
 
+    def say(self, text: str) -> None:
+        """Show a line between runs."""
+        click.echo(text)
+
 
 def _parts(parts: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
@@ -85,6 +89,9 @@ class JsonDisplay(Display):
     def _say(self, event: str, **facts: Any) -> None:
         click.echo(json.dumps({"event": event, **facts}))
 
+    def say(self, text: str) -> None:
+        self._say("note", step="", text=text)
+
     def run_start(self, folder: Path, title: str, steps: Sequence[str]) -> None:
         self._say("run_start", folder=str(folder), title=title, steps=list(steps))
 
@@ -137,6 +144,9 @@ class RichDisplay(Display):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bars.stop()
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
 
     def run_start(self, folder: Path, title: str, steps: Sequence[str]) -> None:
         self.console.print(title, style="bold", markup=False, highlight=False)

@@ -1,8 +1,9 @@
 """Recipes: read, check, plan and run them.
 
-The way through the room: `load` reads YAML into nodes that know their line; `document` splits them into vars and steps;
-`references` resolves `$name`; `check` finds every fault at once; `plan` gives each step its key; `execute` runs what is
-not there yet, with `lock` for what is, `record` for what outputs carry, `report` for the page about the run.
+The way through the room: `load` reads YAML into nodes that know their line, `document` makes vars and steps of them;
+`references` resolves `$name`; `check` finds every fault at once; `plan` gives each step its key, with `hashes` of files;
+`execute` runs what is not there yet, with `lock` for what is, `shared` for what other runs have made, `record` for what
+outputs carry, `report` for the page about the run; `sweep` varies a recipe, `overview` shows what came out.
 May import everything in gdl_core; steps never import this room. Checking imports no torch.
 """
 
@@ -13,6 +14,7 @@ from gdl_core.recipe.choose import Action, plan_run
 from gdl_core.recipe.execute import RunResult, run_recipe
 from gdl_core.recipe.observers import Observer
 from gdl_core.recipe.plan import PlannedStep, make_plan
+from gdl_core.recipe.shared import SharedResults
 
 __all__ = [
     "Action",
@@ -21,6 +23,7 @@ __all__ = [
     "PlannedStep",
     "Recipe",
     "RunResult",
+    "SharedResults",
     "check_file",
     "check_text",
     "make_plan",

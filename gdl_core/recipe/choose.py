@@ -9,37 +9,54 @@ from typing import Literal
 
 from gdl_core.errors import InputError, did_you_mean
 from gdl_core.recipe.check import Recipe
+from gdl_core.recipe.hashes import FileHashes
 from gdl_core.recipe.lock import RunFolder
 from gdl_core.recipe.plan import PlannedStep, make_plan
+from gdl_core.recipe.report import StepReport
+from gdl_core.recipe.shared import SharedResults
+from gdl_core.recipe.timing import expected_seconds, spent
 from gdl_core.registry import Registry
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a run would do with a step."""
+    """What a run would do with a step, and the seconds that it may take where that is known."""
 
     planned: PlannedStep
-    action: Literal["unchanged", "continue", "run"]
+    action: Literal["unchanged", "cached", "continue", "run"]
+    seconds: float | None = None
 
 
 def plan_run(
-    recipe: Recipe, folder: Path, registry: Registry, *, only: Iterable[str] = (), force: Iterable[str] = ()
+    recipe: Recipe,
+    folder: Path,
+    registry: Registry,
+    *,
+    only: Iterable[str] = (),
+    force: Iterable[str] = (),
+    shared: SharedResults | None = None,
 ) -> list[Action]:
     """Return what `run_recipe` would do, without doing or writing anything."""
     only, force = known(recipe, only), known(recipe, force)
     run_folder = RunFolder.open(folder.absolute())
-    again = with_dependents(recipe, force) | uncached(recipe)
+    forced = with_dependents(recipe, force)
+    again = forced | uncached(recipe)
     actions = []
-    for planned in make_plan(recipe, registry, run_folder.file_hashes(recipe.base)):
+    for planned in make_plan(recipe, registry, FileHashes.remembered(leave_out=run_folder.path)):
         step = planned.step
         if step.name not in with_inputs(recipe, only):
             continue
+        before = StepReport(step.name, step.spec.name)
+        before.recall(run_folder.state(step.name))
+        seconds = expected_seconds(before.seconds, before.spent, spent(step.arguments))
         if step.name not in again and run_folder.is_complete(step.name, planned.key, step.save):
             actions.append(Action(planned, "unchanged"))
-        elif run_folder.begun(step.name) == planned.key and step.name not in with_dependents(recipe, force):
-            actions.append(Action(planned, "continue"))
+        elif step.name not in again and shared is not None and shared.has(planned.key):
+            actions.append(Action(planned, "cached"))
+        elif run_folder.begun(step.name) == planned.key and step.name not in forced:
+            actions.append(Action(planned, "continue", seconds))
         else:
-            actions.append(Action(planned, "run"))
+            actions.append(Action(planned, "run", seconds))
     return actions
 
 

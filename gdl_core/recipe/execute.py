@@ -19,13 +19,15 @@ from gdl_core.noise import Noise
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.choose import known, uncached, with_dependents, with_inputs
 from gdl_core.recipe.failures import told
+from gdl_core.recipe.hashes import FileHashes
 from gdl_core.recipe.keep import keep, kept
 from gdl_core.recipe.lock import RunFolder
 from gdl_core.recipe.observers import Observer, Observers, PluginObserver
 from gdl_core.recipe.plan import PlannedStep, make_plan
 from gdl_core.recipe.record import make_record
 from gdl_core.recipe.references import fill
-from gdl_core.recipe.report import StepReport, machine, table_facts, write_report
+from gdl_core.recipe.report import StepReport, machine, write_report
+from gdl_core.recipe.shared import SharedResults
 from gdl_core.registry import Registry
 from gdl_core.specs import DatasetSpec, a_kind
 from gdl_core.steps.context import StepContext
@@ -54,6 +56,7 @@ def run_recipe(
     force: Iterable[str] = (),
     observer: Observer | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    shared: SharedResults | None = None,
 ) -> RunResult:
     """Run a recipe's steps in their order.
 
@@ -66,6 +69,7 @@ def run_recipe(
         force: do these steps, and what depends on them, from the beginning.
         observer: is told what happens.
         cancelled: asked between steps, and by steps; true stops the run cleanly.
+        shared: results of other runs to take from and to add to; None for neither.
 
     Raises:
         CancelledError: stopped; the same call goes on. InputError, GdlError: what a step could not do.
@@ -77,11 +81,9 @@ def run_recipe(
     run_folder = RunFolder.open(folder)
     with run_folder.held():
         run_folder = RunFolder.open(folder)
-        hashes = run_folder.file_hashes(recipe.base)
-        plan = make_plan(recipe, registry, hashes)
-        run_folder.keep_hashes(hashes)
+        plan = make_plan(recipe, registry, FileHashes.remembered(leave_out=folder))
         observers = Observers(*filter(None, (observer, PluginObserver(registry, folder))))
-        run = _Run(recipe, plan, run_folder, registry, observers, device, cancelled)
+        run = _Run(recipe, plan, run_folder, registry, observers, device, cancelled, shared)
         return run.all(with_inputs(recipe, only), with_dependents(recipe, force))
 
 
@@ -101,6 +103,7 @@ class _Run:
     observers: Observers
     device: str
     cancelled: Callable[[], bool]
+    shared: SharedResults | None
     every_time: set[str] = field(default_factory=set)
     values: dict[str, Any] = field(default_factory=dict)
     reports: list[StepReport] = field(default_factory=list)
@@ -151,27 +154,30 @@ class _Run:
         """Do one step, write what it saves, remember it; failures are told with the step's name."""
         step = entry.step
         report = StepReport(step.name, step.spec.name)
-        inputs = {name: self._value(name) for name in step.inputs}
+        value = None if fresh else self._found(entry, report)
+        inputs = {name: self._value(name) for name in step.inputs} if value is None else {}
         self.observers.step_start(step.name, step.spec.full_name)
+        if report.status == "cached":
+            self.observers.note(step.name, "taken from the cache; --no-cache makes it again")
         started = time.perf_counter()
         written: list[Path] = []
         error: BaseException | None = None
         try:
             state = self.folder.begin(step.name, entry.key, fresh)
-            value = self._kept(entry) if not fresh else None
             if value is None:
                 value = self._compute(step, inputs, state, report)
                 if step.gives.kind == "model" or any(step.name in after.step.inputs for after in self.plan):
                     keep(value, state, make_record(self.recipe, entry, self.registry))
-            else:
-                report.recall(state)
             self.values[step.name] = value
             if outputs:
                 files = {save: self._write(value, save, entry) for save in step.save}
                 written = [path for paths in files.values() for path in paths]
-                report.table = table_facts(value)
-                report.seconds = round(time.perf_counter() - started, 3)
+                report.tell(value, step.arguments)
+                if report.status == "done":
+                    report.seconds = round(time.perf_counter() - started, 3)
                 report.keep(state)
+                if self.shared is not None and step.name not in self.every_time:
+                    self.shared.put(entry.key, state, step.name, step.spec.full_name, report.seconds)
                 self.folder.complete(step.name, entry.key, files)
         except BaseException as problem:
             report.status = "stopped" if isinstance(problem, CancelledError | KeyboardInterrupt) else "failed"
@@ -180,11 +186,26 @@ class _Run:
                 raise
             raise error from problem
         finally:
-            report.seconds = round(time.perf_counter() - started, 3)
+            if error is not None:
+                report.seconds = round(time.perf_counter() - started, 3)
             report.outputs = [path.relative_to(self.folder.path).as_posix() for path in written]
             if outputs:
                 self.reports.append(report)
             self.observers.step_end(step.name, written, not outputs and error is None, error)
+
+    def _found(self, entry: PlannedStep, report: StepReport) -> Any:
+        """Return what this run, or another one, has made of a step of this key already, or None."""
+        name, state = entry.step.name, self.folder.state(entry.step.name)
+        value = self._kept(entry)
+        if value is None and self.shared is not None and name not in self.every_time and self.shared.has(entry.key):
+            with suppress(OSError, StorageError):  # what is wrong with the folder is told when the step begins
+                self.folder.begin(name, entry.key)
+                if self.shared.take(entry.key, state):
+                    value = self._kept(entry)
+                    report.status = "cached"
+        if value is not None:
+            report.recall(state)
+        return value
 
     def _value(self, name: str) -> Any:
         """Return an earlier step's result: read, or where it was not kept done again, without writing its outputs."""

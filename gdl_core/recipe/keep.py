@@ -24,6 +24,9 @@ from gdl_core.values import Figure, Frames, Images, Latents, Table, Text, Vector
 
 MODEL = "result.gdl"
 VALUE = "result.safetensors"
+FACTS = "result.json"
+RESULTS = (MODEL, VALUE, FACTS)
+"""Names in a step's state folder: its value, and what a report tells of the step."""
 
 
 def keep(value: Any, folder: Path, record: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from gdl_core.errors import InputError, StorageError
 from gdl_core.media.atomic import write_bytes
-from gdl_core.recipe.plan import FileHashes, file_digest
+from gdl_core.recipe.hashes import file_digest
 
 LOCK = "run.lock.json"
 STATE = ".gdl"
@@ -127,17 +127,3 @@ class RunFolder:
     def _write(self) -> None:
         content = {"gdl": _FORMAT, "steps": self.steps}
         write_bytes(self.path / LOCK, (json.dumps(content, indent=1) + "\n").encode())
-
-    def file_hashes(self, base: Path) -> FileHashes:
-        """Return the memory of input files' hashes."""
-        hashes = FileHashes(base, leave_out=self.path)
-        try:
-            memory = json.loads((self.path / STATE / "files.json").read_bytes())
-            hashes.memory = {name: (int(size), int(when), str(sha)) for name, (size, when, sha) in memory.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            pass
-        return hashes
-
-    def keep_hashes(self, hashes: FileHashes) -> None:
-        """Write the memory of input files' hashes."""
-        write_bytes(self.path / STATE / "files.json", json.dumps(hashes.memory).encode())

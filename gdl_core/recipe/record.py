@@ -18,10 +18,9 @@ def make_record(recipe: Recipe, planned: PlannedStep, registry: Registry) -> dic
 
     The same recipe gives the same record.
     """
-    from gdl_core.kernels import RNG_VERSION
-
     step = planned.step
     info = next((info for info in registry.plugins if info.ok and info.name == step.spec.plugin), None)
+    plugin = f"{info.package or info.name} {info.version}".strip() if info is not None else ""
     return {
         "gdl": RECORD_FORMAT,
         "recipe": recipe.text,
@@ -31,13 +30,15 @@ def make_record(recipe: Recipe, planned: PlannedStep, registry: Registry) -> dic
         "do": step.spec.full_name,
         "seed": step.seed,
         "key": planned.key,
-        "versions": {
-            "gdl": gdl_core.__version__,
-            "plugin": f"{info.package or info.name} {info.version}".strip() if info is not None else "",
-            "torch": _version("torch"),
-            "rng": RNG_VERSION,
-        },
+        "versions": versions() | {"plugin": plugin},
     }
+
+
+def versions() -> dict[str, str | int]:
+    """Return what besides plugins decides the bits of a result."""
+    from gdl_core.kernels import RNG_VERSION
+
+    return {"gdl": gdl_core.__version__, "torch": _version("torch"), "rng": RNG_VERSION}
 
 
 def _version(package: str) -> str:

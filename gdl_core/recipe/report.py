@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import gdl_core
 from gdl_core.media.atomic import write_bytes
-from gdl_core.values import Cell, Table
+from gdl_core.recipe.keep import FACTS
+from gdl_core.recipe.timing import spent
+from gdl_core.values import Cell, Table, TrainedModel
 
 _PICTURES = (".png", ".gif", ".webp", ".jpg", ".jpeg", ".svg")
 _MOST_ROWS = 60
@@ -21,27 +23,47 @@ _MOST_LINKS = 12
 
 @dataclass
 class StepReport:
-    """What is told of one step: `outputs` relative to the run folder, `seconds` of the run that did it."""
+    """What is told of one step: `outputs` relative to the run folder, `seconds` of the run that did it.
+
+    `spent` is what those seconds went into, where a recipe says how long ("40 epochs"); `history` the training curves.
+    """
 
     name: str
     do: str
-    status: Literal["done", "unchanged", "failed", "stopped"] = "done"
+    status: Literal["done", "unchanged", "cached", "failed", "stopped"] = "done"
     seconds: float = 0.0
     outputs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     table: dict[str, Any] | None = None
+    spent: str = ""
+    history: dict[str, Any] | None = None
+
+    @property
+    def ends(self) -> dict[str, Cell]:
+        """Where the training of a model ended: the last row of its curves."""
+        if not self.history or not self.history["rows"]:
+            return {}
+        return dict(zip(self.history["header"], self.history["rows"][-1], strict=True))
+
+    def tell(self, value: Any, arguments: Any) -> None:
+        """Take from a step's result what is told of it."""
+        self.table = table_facts(value)
+        self.history = table_facts(value.history) if isinstance(value, TrainedModel) else None
+        self.spent = spent(arguments)
 
     def keep(self, folder: Path) -> None:
         """Write what a later run needs to tell of this step without doing it again."""
         facts = {"seconds": self.seconds, "notes": self.notes, "table": self.table}
-        write_bytes(folder / "result.json", json.dumps(facts).encode())
+        facts |= {"spent": self.spent, "history": self.history}
+        write_bytes(folder / FACTS, json.dumps(facts).encode())
 
     def recall(self, folder: Path) -> None:
         """Read what `keep` wrote, if it is there."""
         try:
-            facts = json.loads((folder / "result.json").read_bytes())
+            facts = json.loads((folder / FACTS).read_bytes())
             self.seconds, self.notes = float(facts["seconds"]), [str(note) for note in facts["notes"]]
-            self.table = facts["table"]
+            self.table, self.history = facts["table"], facts["history"]
+            self.spent = str(facts["spent"])
         except (OSError, ValueError, KeyError, TypeError):
             return
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from gdl_core.recipe import check_text, make_plan
-from gdl_core.recipe.plan import FileHashes
 from gdl_core.registry import Registry
 
 TEXT = """gdl: 1
@@ -73,43 +72,6 @@ def test_contents_of_files_count_and_not_where_they_lie(registry: Registry, base
     (base / "moved" / "in" / "two.png").write_bytes(b"2")
     after = keys(registry, base, TEXT.replace("folder: pictures", "folder: moved"))
     assert {name for name in before if after[name] != before[name]} == {"d"}
-
-
-def test_renaming_a_file_of_a_folder_counts_and_hidden_files_do_not(base: Path) -> None:
-    hashes = FileHashes(base)
-    before = hashes.digest(base / "pictures")
-    (base / "pictures" / ".DS_Store").write_bytes(b"x")
-    assert hashes.digest(base / "pictures") == before
-    (base / "pictures" / "one.png").rename(base / "pictures" / "uno.png")
-    assert hashes.digest(base / "pictures") != before
-
-
-def test_the_run_folder_inside_an_input_folder_is_left_out(base: Path) -> None:
-    before = FileHashes(base).digest(base / "pictures")
-    (base / "pictures" / "runs").mkdir()
-    (base / "pictures" / "runs" / "out.png").write_bytes(b"x")
-    assert FileHashes(base).digest(base / "pictures") != before
-    assert FileHashes(base, leave_out=base / "pictures" / "runs").digest(base / "pictures") == before
-
-
-def test_hashes_are_remembered_until_a_file_changes(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = base / "pictures" / "one.png"
-    os.utime(file, (1, 1))
-    first = FileHashes(base)
-    digest = first.digest(file)
-    second = FileHashes(base, memory=dict(first.memory))
-    assert list(second.memory) == ["pictures/one.png"]
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda *_: pytest.fail("read again"))
-        assert second.digest(file) == digest
-    file.write_bytes(b"two")
-    assert second.digest(file) != digest
-
-
-def test_a_file_changed_just_now_is_not_remembered(base: Path) -> None:
-    hashes = FileHashes(base)
-    hashes.digest(base / "pictures" / "one.png")
-    assert hashes.memory == {}
 
 
 def test_version_of_a_plugin_counts(registry: Registry, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,91 @@
+"""`gdl run RECIPE --each NAME=VALUES`: one recipe with many values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from gdl_cli.display import Display
+from gdl_cli.sources import check_named
+from gdl_core.errors import CancelledError, GdlError, StorageError
+from gdl_core.recipe import SharedResults, plan_run, run_recipe
+from gdl_core.recipe.overview import Outcome, write_overview
+from gdl_core.recipe.sweep import Variant, parse_each, sweep_record, variants
+from gdl_core.registry import Registry
+
+_ENOUGH = 1 << 60
+
+
+def run_each(
+    word: str,
+    each: Sequence[str],
+    registry: Registry,
+    *,
+    overrides: Sequence[str],
+    out: Path | None,
+    only: Sequence[str],
+    force: Sequence[str],
+    device: str,
+    no_cache: bool,
+    dry_run: bool,
+    display: Display,
+    stop: Callable[[], bool],
+    as_json: bool,
+) -> int:
+    """Run a recipe with every combination of values; 0 if all are done, 1 if some failed."""
+    axes = parse_each(each)
+    recipe = check_named(word, registry, overrides)
+    folder = out or Path("runs") / f"{recipe.name}-each"
+    runs = variants(axes, lambda pairs: check_named(word, registry, [*overrides, *pairs]), folder)
+    own = SharedResults(folder.absolute() / ".gdl" / "results", _ENOUGH, device or recipe.device)
+    shared = own if no_cache else SharedResults.of_user(device or recipe.device)
+    if dry_run:
+        for run in runs:
+            actions = plan_run(run.recipe, run.folder, registry, only=only, force=force, shared=shared)
+            counts = {
+                name: sum(entry.action == name for entry in actions)
+                for name in dict.fromkeys(a.action for a in actions)
+            }
+            told = ", ".join(f"{count} {name}" for name, count in counts.items())
+            click.echo(json.dumps({"folder": run.folder.name, **counts}) if as_json else f"{run.folder}: {told}")
+        return 0
+    outcomes: list[Outcome] = []
+    for number, run in enumerate(runs, 1):
+        display.say(f"[{number}/{len(runs)}] {run.folder.name}")
+        outcomes.append(_outcome(run, registry, device, only, force, display, stop, shared))
+    files = write_overview(folder, axes, outcomes, sweep_record(recipe, axes), registry)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    _tell(files, failed, as_json)
+    return 1 if failed else 0
+
+
+def _outcome(
+    run: Variant, registry: Registry, device: str, only: Sequence[str], force: Sequence[str], display: Display,
+    stop: Callable[[], bool], shared: SharedResults,
+) -> Outcome:  # fmt: skip
+    """Do one run; what is wrong with it alone does not keep the others from running."""
+    try:
+        result = run_recipe(
+            run.recipe, run.folder, registry, device=device, only=only, force=force, observer=display, cancelled=stop,
+            shared=shared,
+        )  # fmt: skip
+    except (CancelledError, StorageError):
+        raise
+    except GdlError as error:
+        click.echo(f"{run.folder.name}: {error}", err=True)
+        return Outcome(run, (), str(error))
+    return Outcome(run, result.steps)
+
+
+def _tell(files: Sequence[Path], failed: Sequence[Outcome], as_json: bool) -> None:
+    shown = [file for file in files if not file.name.endswith(".gdl.json")]
+    if as_json:
+        click.echo(json.dumps({"event": "sweep_end", "files": [str(file) for file in shown], "failed": len(failed)}))
+        return
+    for file in shown:
+        click.echo(f"over all runs: {file}")
+    if failed:
+        click.echo(f"{len(failed)} of the runs failed: {', '.join(outcome.variant.folder.name for outcome in failed)}")
