@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gdl_core.errors import StorageError
+from gdl_core.files import cannot_write
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+PART = ".gdl-part-"
+"""How the temporary names begin; they end with the suffix of the file, which some encoders ask for."""
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full, or the folder may not be written.
     """
-    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f"{PART}{secrets.token_hex(4)}-{path.stem[:40]}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -30,10 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in _FULL:
-            told = f"no space left to write {path.name}; make room in {path.parent} and run again"
-            raise StorageError(told) from error
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -43,6 +40,19 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file in one go, see `replacing`."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def sweep(folder: Path, other: str) -> None:
+    """Remove the temporary files that killed processes left in a folder and in those below it.
+
+    Nobody else may be writing there; a folder below that has an entry called `other` is somebody else's.
+    """
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not os.path.lexists(os.path.join(root, name, other))]
+        for name in files:
+            if name.startswith(PART):
+                with suppress(OSError):
+                    os.unlink(os.path.join(root, name))
 
 
 def _sync_folder(folder: Path) -> None:

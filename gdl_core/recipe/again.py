@@ -132,6 +132,8 @@ def make_again(
         observer=observer,
         cancelled=cancelled,
     )
+    if not made.is_file():
+        raise InputError(f"{recorded.file}: its record names a file that step '{recorded.step.name}' does not write")
     return Comparison(made, compare(recorded.file, made, registry))
 
 

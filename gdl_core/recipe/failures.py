@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from gdl_core.errors import CancelledError, GdlError, StorageError
+from gdl_core.files import FULL, cache_folder, cannot_write
 from gdl_core.media.atomic import write_bytes
 from gdl_core.recipe.check import CheckedStep
 from gdl_core.registry import Registry
-
-_NO_ROOM = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class StepBugError(GdlError):
@@ -25,17 +26,29 @@ def told(problem: BaseException, step: CheckedStep, folder: Path, registry: Regi
     if isinstance(problem, GdlError):
         problem.args = (f"step '{step.name}': {problem}", *problem.args[1:])
         return problem
-    if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
-        return StorageError(f"step '{step.name}': {problem.strerror}; make room and run again")
+    if isinstance(problem, OSError) and (storage := _storage(problem, folder)):
+        return StorageError(f"step '{step.name}': {storage}")
     if isinstance(problem, MemoryError):
         return GdlError(f"step '{step.name}': out of memory; try smaller pictures, a smaller batch or fewer frames")
     if not isinstance(problem, Exception):
         return problem
     log = folder / "error.log"
-    write_bytes(log, "".join(traceback.format_exception(problem)).encode("utf-8", "replace"))
+    with suppress(StorageError):  # the failure itself is the one to tell
+        write_bytes(log, "".join(traceback.format_exception(problem)).encode("utf-8", "replace"))
     first = (str(problem).strip().splitlines() or [""])[0][:200]
     plugin = registry.blame(problem) or step.spec.plugin
     return StepBugError(
         f"step '{step.name}': {type(problem).__name__}: {first}; this is a bug in plugin '{plugin}', "
         f"and the traceback is in {log.name} of the run folder"
     )
+
+
+def _storage(problem: OSError, folder: Path) -> StorageError | None:
+    """Return what the disk refused to a step: room anywhere, or a file in the run folder; None for another failure."""
+    named = problem.filename2 or problem.filename
+    path = Path(os.fsdecode(named)) if isinstance(named, str | bytes) else None
+    if path is not None and (problem.errno in FULL or path.is_relative_to(folder)):
+        return cannot_write(path, problem)
+    if problem.errno in {*FULL, errno.EROFS}:
+        return StorageError(f"{problem.strerror}; make room in {folder} and in {cache_folder()}, and run again")
+    return None

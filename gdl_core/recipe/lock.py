@@ -11,17 +11,19 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from gdl_core.errors import InputError, StorageError
-from gdl_core.media.atomic import write_bytes
+from gdl_core.media.atomic import sweep, write_bytes
 from gdl_core.recipe.hashes import file_digest
 
 LOCK = "run.lock.json"
 STATE = ".gdl"
+HOLD = ".lock"
+"""In the state folder: held while a run is at work. No step can have this name."""
 _FORMAT = 1
 
 
@@ -42,10 +44,9 @@ class RunFolder:
         try:
             content = json.loads((path / LOCK).read_bytes())
             steps = content["steps"] if content["gdl"] == _FORMAT else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            steps = {}
-        good = isinstance(steps, dict) and all(isinstance(entry, dict) for entry in steps.values())
-        return cls(path, steps if good else {})
+            return cls(path, steps if all(map(_is_entry, steps.values())) else {})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return cls(path)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -56,13 +57,19 @@ class RunFolder:
         """
         try:
             (self.path / STATE).mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / STATE / "lock")
+            if (self.path / STATE).is_symlink():
+                raise InputError(f"{self.path / STATE} leads out of the run folder through a link; remove the link")
+            file = self.path / STATE / HOLD
+            if file.is_symlink():
+                file.unlink()
+            lock = FileLock(file)
             lock.acquire(timeout=0)
         except Timeout:
             raise InputError(f"another run is at work in {self.path}; wait for it, or choose another --out") from None
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be made the run folder: {error.strerror or error}") from None
         try:
+            sweep(self.path, STATE)
             yield
         finally:
             lock.release()
@@ -84,14 +91,22 @@ class RunFolder:
         return folder
 
     def begun(self, step: str) -> str:
-        """Return the key that a step's state was begun with, or an empty string."""
+        """Return the key that a step's state was begun with; an empty string if there is none or it holds links.
+
+        A run makes no links: those of a stranger's folder would lead what is written out of it.
+        """
         try:
-            return (self.state(step) / "key").read_text("utf-8")
+            folder = self.state(step)
+            if folder.is_symlink() or any(path.is_symlink() for path in folder.rglob("*")):
+                return ""
+            return (folder / "key").read_text("utf-8")
         except (OSError, ValueError):
             return ""
 
     def complete(self, step: str, key: str, outputs: Mapping[str, list[Path]]) -> None:
         """Remember a step as done."""
+        if self.begun(step) != key:  # somebody removed the folder while the step was at work
+            write_bytes(self.state(step) / "key", key.encode())
         self.steps[step] = {
             "key": key,
             "outputs": {
@@ -112,7 +127,8 @@ class RunFolder:
         if entry is None or entry.get("key") != key or set(entry.get("outputs", ())) != set(save):
             return False
         try:
-            return all(file_digest(self.path / file) == digest for file, digest in self._files(step))
+            files = self._files(step)
+            return all((self.path / file).is_file() and file_digest(self.path / file) == told for file, told in files)
         except InputError:
             return False
 
@@ -127,3 +143,12 @@ class RunFolder:
     def _write(self) -> None:
         content = {"gdl": _FORMAT, "steps": self.steps}
         write_bytes(self.path / LOCK, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _is_entry(entry: Any) -> bool:
+    """Return whether this is what `complete` writes: a key, and files inside the run folder with their hashes."""
+    files = [pair for named in entry["outputs"].values() for pair in named.items()]
+    return isinstance(entry["key"], str) and all(
+        isinstance(digest, str) and not PurePosixPath(file).is_absolute() and ".." not in PurePosixPath(file).parts
+        for file, digest in files
+    )

@@ -6,10 +6,12 @@ checkpoints that were there before. A digest over all contents finds files cut s
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gdl_core.errors import CheckpointError, StorageError
+from gdl_core.files import cannot_write
 
 FORMAT = 1
 _HEADER_LIMIT = 16 << 20  # a header is read into memory whole: refuse what no training of ours can have written
@@ -131,10 +134,10 @@ def _digest(tensors: dict[str, Tensor], state: str) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    free = shutil.disk_usage(path.parent).free
-    if free < len(data):
-        raise StorageError(_full(path, len(data), free))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
@@ -142,15 +145,11 @@ def _write(path: Path, data: bytes) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"{_full(path, len(data), free)} ({error.strerror})") from error
-
-
-def _full(path: Path, needed: int, free: int) -> str:
-    return (
-        f"cannot write {path}: it needs {needed:,} bytes and {free:,} are free; earlier checkpoints are untouched; "
-        "make room and run the same command again"
-    )
+        told = f" (it needs {len(data):,} bytes; earlier checkpoints are untouched)"
+        raise StorageError(f"{cannot_write(path, error)}{told}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gdl_core.files import cannot_write
 from gdl_core.values import Cell, Table
 
 
@@ -79,9 +80,16 @@ class Log:
 
     def __init__(self, path: Path, rows: Iterable[Mapping[str, float]]) -> None:
         self._path = path
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        self._write("w", rows)
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Append a point."""
-        with self._path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        """Append a point; raises StorageError."""
+        self._write("a", [row])
+
+    def _write(self, mode: str, rows: Iterable[Mapping[str, float]]) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open(mode) as file:
+                file.write("".join(json.dumps(row) + "\n" for row in rows))
+        except OSError as error:
+            raise cannot_write(self._path, error) from error

@@ -247,7 +247,7 @@ def test_interrupt_passes_through(run: Run) -> None:
 
 def test_two_runs_in_one_folder_are_kept_apart(run: Run) -> None:
     run()
-    with FileLock(run.folder / ".gdl" / "lock"), pytest.raises(InputError, match="another run is at work"):
+    with FileLock(run.folder / ".gdl" / ".lock"), pytest.raises(InputError, match="another run is at work"):
         run()
     run()
 

@@ -126,7 +126,7 @@ def test_a_disk_known_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     save(tmp_path, "key", _make(1))
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(9, 9, 100))
-    with pytest.raises(StorageError, match=r"checkpoint-000000000002.*needs [\d,]+ bytes and 100 are free"):
+    with pytest.raises(StorageError, match=r"no space left to write checkpoint-000000000002.*make room in .*needs [\d,]+ bytes"):
         save(tmp_path, "key", _make(2))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000000001.safetensors"]
 
@@ -138,7 +138,7 @@ def test_a_disk_that_fills_up_while_writing(tmp_path: Path, monkeypatch: pytest.
 
     save(tmp_path, "key", _make(1))
     monkeypatch.setattr(os, "fsync", full) if call == "fsync" else monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(StorageError, match="No space left"):
+    with pytest.raises(StorageError, match="no space left to write"):
         save(tmp_path, "key", _make(2))
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000000001.safetensors"]
