@@ -29,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from recipe.killing import Event, Killed, complete, contents, events, temporary, wounds
 
 KINDS = (
-    "checkpoint write", "output write", "time", "checkpoint rename", "lock write", "checkpoint renamed", "output rename",
-    "model write", "time", "checkpoint fsync", "state write", "output renamed", "checkpoint remove", "time",
-    "model rename", "lock renamed", "checkpoint write", "output write", "report write", "time", "checkpoint renamed",
-    "key write", "checkpoint write", "output fsync", "time",
+    "checkpoint write", "output write", "time", "checkpoint rename", "lock write", "checkpoint renamed",
+    "output rename", "model write", "time", "checkpoint fsync", "state write", "output renamed", "checkpoint remove",
+    "time", "model rename", "lock renamed", "checkpoint write", "output write", "report write", "time",
+    "checkpoint renamed", "key write", "checkpoint write", "output fsync", "time",
 )  # fmt: skip
 """What is hit, over and over: the kind of file and what is done to it; or a moment of the clock."""
 
@@ -93,10 +93,8 @@ class Killing:
         self.seconds = time.monotonic() - started
         found = events(log)
         moments = self.moments(found)
-        steps = complete(self.whole)
-        self.say(
-            f"an undisturbed run: {steps} steps, {len(contents(self.whole))} files, {len(found)} things done to files\n"
-        )
+        steps, files = complete(self.whole), len(contents(self.whole))
+        self.say(f"an undisturbed run: {steps} steps, {files} files, {len(found)} things done to files\n")
         row = "{:>3}  {:72}  {:>8}  {:34}  {}"
         self.say(row.format("", "killed", "complete", "went on from", "equal").rstrip())
         gone_on = 0

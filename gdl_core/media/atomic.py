@@ -48,11 +48,12 @@ def sweep(folder: Path, other: str) -> None:
     Nobody else may be writing there; a folder below that has an entry called `other` is somebody else's.
     """
     for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not os.path.lexists(os.path.join(root, name, other))]
+        place = Path(root)
+        folders[:] = [name for name in folders if not (place / name / other).exists()]
         for name in files:
             if name.startswith(PART):
                 with suppress(OSError):
-                    os.unlink(os.path.join(root, name))
+                    (place / name).unlink()
 
 
 def _sync_folder(folder: Path) -> None:

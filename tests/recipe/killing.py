@@ -1,9 +1,9 @@
 """Kill a run at the nth thing that it does to a file of its folder, and tell whether what it left there is whole.
 
-As a program it is the run that is killed: `python killing.py FOLDER LOG AT EVERY run RECIPE …`. LOG gets a line for each
-thing done to a file; the process kills itself at line AT (0: never) and makes a checkpoint every EVERY training steps.
-With several numbers for AT, `7,12`, each is a run of its own, `{at}` in the other words stands for its number, and all
-are forks of one process, which is quick.
+As a program it is the run that is killed: `python killing.py FOLDER LOG AT EVERY run RECIPE …`. LOG gets a line for
+each thing done to a file; the process kills itself at line AT (0: never) and makes a checkpoint every EVERY steps. With
+several numbers for AT, `7,12`, each is a run of its own, `{at}` in the other words stands for its number, and all are
+forks of one process, which is quick.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _watch(folder: Path, log: Path, at: int) -> None:
     inside = False
 
     def place(file: Any) -> str | None:
-        path = Path(os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else os.path.abspath(file))
+        path = Path(f"/proc/self/fd/{file}").readlink() if isinstance(file, int) else Path(file).absolute()
         return None if path.is_dir() or not path.is_relative_to(folder) else path.relative_to(folder).as_posix()
 
     def due(what: str, file: Any) -> bool:
@@ -242,7 +242,7 @@ def _main() -> None:
 
     _save_often(int(every))
     for at in numbers.split(","):
-        words = [word.replace("{at}", at) for word in (os.path.abspath(folder), log, *arguments)]
+        words = [word.replace("{at}", at) for word in (str(Path(folder).absolute()), log, *arguments)]
         if at != numbers and (child := os.fork()):
             os.waitpid(child, 0)
             continue
