@@ -102,3 +102,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `"; did you mean 'latent'?"` for the nearest known word, or an empty string."""
     near = get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return a text with what a terminal could obey (escapes, bells, odd line ends) made visible, save for `keep`.
+
+    >>> printable("red: \\x1b[31m")
+    'red: \\\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)

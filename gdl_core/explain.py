@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gdl_core.errors import did_you_mean
+from gdl_core.errors import printable as printable
 
 Path_ = tuple[str | int, ...]
 
@@ -32,15 +33,6 @@ _TYPES = {
     "model": "a set of keys and values",
 }
 _BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Return a text with what a terminal could obey (escapes, bells, odd line ends) made visible, save for `keep`.
-
-    >>> printable("red: \\x1b[31m")
-    'red: \\\\x1b[31m'
-    """
-    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ def big_frames(film: Frames) -> Pixels:
     if not film.rows:
         return enlarge(film.pixels, film_factor(film))
     parts = len(film.rows)
+    if film.pixels.shape[1] % parts:
+        raise MediaError(f"the film has {parts} rows, which are no equal parts of its {film.pixels.shape[1]} lines")
     time, height, width, channels = film.pixels.shape
     cells = film.pixels.reshape(time, parts, height // parts, width, channels)
     cells = enlarge(cells, film_factor(film))

@@ -15,11 +15,16 @@ from gdl_core.errors import MediaError
 from gdl_core.media.atomic import replacing
 from gdl_core.media.extras import require_extra
 from gdl_core.media.film import Pixels, big_frames
+from gdl_core.media.raster import MAX_FILM
 from gdl_core.media.record import Record, from_text, to_text, write_sidecar
 from gdl_core.media.sheet import flatten
 from gdl_core.values import Frames
 
 _PLAIN = ["-movflags", "+faststart", "-fflags", "+bitexact", "-map_metadata", "-1"]
+_AS_FILM = ["-protocol_whitelist", "file", "-f", "mp4"]
+"""Before an input: it is read as a film and nothing else. A text called .mp4 could name other files and addresses."""
+
+_MOST_ATOMS = 10_000
 _LONGEST_COMMENT = 16_000  # it travels on ffmpeg's command line, which Windows keeps under 32,767 characters
 
 
@@ -56,7 +61,7 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
         comment = to_text(told)
         if inside := len(comment) <= _LONGEST_COMMENT:
             commented = temporary.with_name(f"{temporary.stem}-told{temporary.suffix}")
-            copy = ["-i", str(temporary), "-c", "copy", *_PLAIN, "-metadata", f"comment={comment}", str(commented)]
+            copy = [*_input(temporary), "-c", "copy", *_PLAIN, "-metadata", f"comment={comment}", str(commented)]
             try:
                 _ffmpeg(*copy)
                 commented.replace(temporary)
@@ -78,15 +83,20 @@ def _content(path: Path) -> str:
 
     Not of the pictures themselves: their colours may be rounded otherwise on another processor.
     """
-    told = _ffmpeg("-i", str(path), "-map", "0:v", "-c", "copy", "-f", "hash", "-hash", "sha256", "-")
+    told = _ffmpeg(*_input(path), "-map", "0:v", "-c", "copy", "-f", "hash", "-hash", "sha256", "-")
     return f"sha256:{told.decode('ascii', 'replace').strip().lower().removeprefix('sha256=')}"
+
+
+def _input(path: Path) -> list[str]:
+    return [*_AS_FILM, "-i", f"file:{path}"]
 
 
 def _ffmpeg(*arguments: str) -> bytes:
     from imageio_ffmpeg import get_ffmpeg_exe
 
     command = [get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y", *arguments]
-    done = subprocess.run(command, capture_output=True, check=False)
+    # In a session of its own, so that Ctrl-C reaches it through us alone: a run is stopped, not a film spoilt.
+    done = subprocess.run(command, capture_output=True, check=False, start_new_session=True)
     if done.returncode != 0:
         first = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it says nothing"])[0]
         raise MediaError(f"ffmpeg failed: {first[:200]}")
@@ -106,13 +116,20 @@ def read(path: Path) -> Frames:
 
     frames: list[Pixels] = []
     facts: dict[str, Any] = {}
+    too_large = False
     with warnings.catch_warnings(), suppress(OSError, RuntimeError, KeyError, ValueError, StopIteration):
         warnings.simplefilter("ignore", ResourceWarning)  # imageio-ffmpeg leaves its pipes to the garbage collector
-        reader = read_frames(str(path))
+        reader = read_frames(f"file:{path.absolute()}", input_params=_AS_FILM)
         facts = next(reader)
         width, height = facts["size"]
-        frames = [np.frombuffer(frame, dtype=np.uint8).reshape(height, width, 3) for frame in reader]
-        del reader
+        for frame in reader:
+            frames.append(np.frombuffer(frame, dtype=np.uint8).reshape(height, width, 3))
+            if len(frames) * width * height > MAX_FILM:
+                too_large = True
+                break
+        reader.close()
+    if too_large:
+        raise MediaError(f"{path.name} is too large (more than {MAX_FILM:,} pixels); make it shorter or smaller first")
     if not frames:
         raise MediaError(f"{path.name} cannot be read as a film")
     return Frames(np.stack(frames), fps=float(facts["fps"]))
@@ -136,7 +153,9 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield (name, begin of contents, end) of the atoms of a stretch of an MP4 file."""
-    while start + 8 <= end:
+    for _ in range(_MOST_ATOMS):
+        if start + 8 > end:
+            return
         file.seek(start)
         size, name, head = int.from_bytes(file.read(4), "big"), file.read(4), 8
         if size == 1:

@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from gdl_core.errors import MediaError
+from gdl_core.errors import GdlError, MediaError, printable
 from gdl_core.media.sheet import Grid, draw
 from gdl_core.values import Figure, Frames, Images
 
 MAX_PIXELS = 1 << 26
 """A picture of more pixels than this is refused: reading it would fill the memory of a small machine."""
+
+MAX_FILM = 1 << 28
+"""A film of more pixels than this, all frames together, is refused: some bytes of a GIF can ask for any number."""
+
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
+"""What is read, whatever a file is called. Pillow knows more, but some of it runs other programs (EPS)."""
 
 Pixels = NDArray[np.uint8]
 
@@ -69,6 +75,8 @@ def strip(film: Frames, across: int = 16) -> Pixels:
         pixels = np.stack(small)
     parts = max(1, len(film.rows))
     n, height = len(pixels), pixels.shape[1] // parts
+    if not height:
+        raise MediaError(f"the film has {parts} rows and only {pixels.shape[1]} lines")
     columns = min(n, across)
     grids = []
     for start in range(0, n, columns):
@@ -91,36 +99,55 @@ def opened(source: Path | bytes) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of sizes that we refuse ourselves below
-            with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
+            file = BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(file, formats=_FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise MediaError(f"{name} is too large ({image.width} × {image.height}); make it smaller first")
                 yield image
+    except GdlError:
+        raise
     except FileNotFoundError as error:
         raise MediaError(f"no such file: {source!s}") from error
     except UnidentifiedImageError as error:
         raise MediaError(f"{name} is not a picture that can be read") from error
     except Image.DecompressionBombError as error:
         raise MediaError(f"{name} is too large; make it smaller first") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise MediaError(f"{name} is damaged or cannot be read ({error})") from error
+    except Exception as error:  # decoders meet damaged files with nearly every kind of exception
+        told = printable((str(error).splitlines() or [type(error).__name__])[0][:200])
+        raise MediaError(f"{name} is damaged or cannot be read ({told})") from error
 
 
-def read_raster(source: Path | bytes) -> Images | Frames:
-    """Read a picture, turned upright, or a film from an animated GIF or WebP."""
+def read_raster(source: Path | bytes, limit: int = 0) -> Images | Frames:
+    """Read a picture, turned upright, or a film from an animated GIF or WebP of at most `limit` pixels in all.
+
+    Raises:
+        MediaError: see `opened`; or the film is too large. `limit` 0 is MAX_FILM.
+    """
+    limit = limit or MAX_FILM
     with opened(source) as image:
-        if getattr(image, "n_frames", 1) == 1:
+        count = getattr(image, "n_frames", 1)
+        _check_film(source, count, image.size, limit)
+        if count == 1:
             pixels = to_pixels(ImageOps.exif_transpose(image))
             return Images(alike([pixels]) if image.format == "WEBP" else pixels[None])  # WebP knows no grey
         frames: list[Pixels] = []
         lengths: list[int] = []
-        for frame in ImageSequence.Iterator(image):
+        for index, frame in enumerate(ImageSequence.Iterator(image)):
+            _check_film(source, index + 1, frame.size, limit)  # a frame may be larger than the first one
             frames.append(to_pixels(frame.convert("RGBA") if frame.mode in ("P", "PA") else frame))
             lengths.append(int(frame.info.get("duration", 100)) or 100)
         loop = "loop" in image.info and image.info["loop"] == 0
     # Encoders merge equal neighbours into one longer frame; the shortest frame is the beat.
     repeats = [max(1, round(length / min(lengths))) for length in lengths]
+    _check_film(source, sum(repeats), frames[0].shape[:2], limit)
     pixels = np.repeat(alike(frames), repeats, axis=0)
     return Frames(pixels, fps=len(pixels) * 1000 / sum(lengths), loop=loop)
+
+
+def _check_film(source: Path | bytes, frames: int, size: tuple[int, ...], limit: int) -> None:
+    if frames * size[0] * size[1] > max(limit, MAX_PIXELS if frames == 1 else 0):
+        name = source.name if isinstance(source, Path) else "film"
+        raise MediaError(f"{name} is too large ({frames:,} × {size[0]} × {size[1]}); make it shorter or smaller first")
 
 
 def alike(frames: list[Pixels]) -> Pixels:

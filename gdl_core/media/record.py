@@ -18,6 +18,9 @@ from gdl_core.values import Column, Figure, Frames, Images, Latents, Table, Text
 
 Record = Mapping[str, Any]
 
+MAX_DEPTH = 64
+"""Levels of JSON in a record; ours have four."""
+
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _SPACE = "urn:gdl:record"
 
@@ -35,7 +38,28 @@ def from_text(text: str | bytes | None) -> dict[str, Any] | None:
         record = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and _sound(record) else None
+
+
+def _sound(value: Any) -> bool:
+    """Return whether JSON can be written again: no deeper than any record of ours, no half of a letter in a text."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        parts: list[Any] = []
+        for entry in level:
+            if isinstance(entry, dict):
+                parts += [*entry, *entry.values()]
+            elif isinstance(entry, list):
+                parts += entry
+            elif isinstance(entry, str) and not entry.isascii():
+                try:
+                    entry.encode()
+                except UnicodeEncodeError:
+                    return False
+        level = parts
+        if not level:
+            return True
+    return False
 
 
 def to_xmp(record: Record) -> bytes:
@@ -49,15 +73,16 @@ def to_xmp(record: Record) -> bytes:
 
 def from_xmp(packet: bytes | None) -> dict[str, Any] | None:
     """Read a record from an XMP packet; None where there is none."""
-    if not packet or b"<!" in packet:  # no document types: an entity bomb has no business in a picture
-        return None
     try:
-        root = ElementTree.fromstring(packet.rstrip(b"\0"))
-    except ElementTree.ParseError:
+        text = packet.rstrip(b"\0").decode("utf-8-sig") if packet else ""
+        if "<!" in text:  # no document types: an entity bomb has no business in a picture
+            return None
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError):
         return None
     for node in root.iter(f"{{{_RDF}}}Description"):
-        if text := node.get(f"{{{_SPACE}}}record"):
-            return from_text(text)
+        if told := node.get(f"{{{_SPACE}}}record"):
+            return from_text(told)
     return None
 
 

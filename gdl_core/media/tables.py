@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from gdl_core.errors import MediaError
+from gdl_core.errors import MediaError, printable
 from gdl_core.media.atomic import write_bytes
 from gdl_core.media.record import Record, digest, from_text, with_content, write_sidecar
 from gdl_core.values import Cell, Column, Figure, Latents, Table, Text
@@ -59,7 +59,10 @@ def read_csv(path: Path) -> Table:
     Raises:
         MediaError: it is not UTF-8 text, has no header, or its rows differ in length.
     """
-    lines = list(csv.reader(StringIO(_text(path), newline="")))
+    try:
+        lines = list(csv.reader(StringIO(_text(path), newline="")))
+    except csv.Error as error:
+        raise MediaError(f"{path.name} is no table: {error}") from error
     if not lines:
         raise MediaError(f"{path.name} is empty; a table needs a header")
     header, *rows = lines
@@ -111,11 +114,16 @@ def read_json(path: Path) -> Table:
         MediaError: it is no table.
     """
     content = from_text(_text(path)) or {}
-    try:
-        rows = tuple(tuple(row) for row in content["rows"])
-        return Table(tuple(content["header"]), rows, content.get("title", ""))
-    except (KeyError, TypeError) as error:
-        raise MediaError(f"{path.name} is no table: it needs 'header' and 'rows'") from error
+    title, header, rows = content.get("title", ""), content.get("header"), content.get("rows")
+    names = isinstance(header, list) and all(isinstance(name, str) for name in header)
+    if not isinstance(title, str) or not names or not isinstance(rows, list):
+        raise MediaError(f"{path.name} is no table: it needs 'header', a list of names, and 'rows'")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, list) or len(row) != len(header or ()):
+            raise MediaError(f"{path.name}: row {number} is no list of {len(header or ())} cells, as the header has")
+        if not all(isinstance(cell, str | int | float | None) for cell in row):
+            raise MediaError(f"{path.name}: row {number} has a cell that is neither a number nor a text")
+    return Table(tuple(header or ()), tuple(map(tuple, rows)), title)
 
 
 def read_json_record(path: Path) -> dict[str, Any] | None:
@@ -128,11 +136,11 @@ def write_markdown(value: Any, path: Path, record: Record | None) -> list[Path]:
     """Write a Markdown table for a person: numbers with four significant digits, at the right."""
     table = to_table(value)
     cells = [[_markdown_cell(cell) for cell in row] for row in table.rows]
-    names = [name.replace("|", "\\|") for name in table.header]
+    names = [_markdown_cell(name) for name in table.header]
     widths = [max([3, len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
     numbers = [any(_is_number(row[i]) for row in table.rows) for i in range(len(names))]
     rule = [("-" * (width - 1) + ":") if number else "-" * width for width, number in zip(widths, numbers, strict=True)]
-    lines = [f"# {table.title}", ""] if table.title else []
+    lines = [f"# {printable(table.title)}", ""] if table.title else []
     for row in (names, rule, *cells):
         padded = (c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numbers, strict=True))
         lines.append(f"| {' | '.join(padded)} |")
@@ -157,7 +165,7 @@ def _markdown_cell(cell: Cell) -> str:
         return f"{cell:.4g}"
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return " ".join(str(cell).split()).replace("|", "\\|")
+    return printable(" ".join(str(cell).split())).replace("|", "\\|")
 
 
 def _beside(path: Path, record: Record | None) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
         elif "lossless" in options:
             seen = Frames(alike(list(frames)))
         else:
-            seen = read_raster(_encode(first, options))
+            seen = read_raster(_encode(first, options), limit=sys.maxsize)  # our own
         options["xmp"] = to_xmp(with_content(record, seen) or {})
     write_bytes(path, _encode(first, options))
     return [path]
