@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gdl_core.errors import GdlError, RecipeError, did_you_mean
+from gdl_core.errors import GdlError, RecipeError, did_you_mean, printable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run:run", "Run a recipe; what is complete is left alone."),
@@ -162,7 +162,7 @@ def _tell(message: str, debug: bool, name: str = "gdl: ") -> None:
         import traceback
 
         traceback.print_exc()
-    click.echo(f"{name}{message}", err=True)
+    click.echo(printable(f"{name}{message}", keep="\n"), err=True)
 
 
 if __name__ == "__main__":
