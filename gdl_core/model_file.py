@@ -251,6 +251,9 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         raise ValueError(f"tile {about['tile']}")
     if not isinstance(about.get("record"), dict | None):
         raise ValueError("'record' is not an object")
+    columns = about["data"].get("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(names, list) for names in columns.values()):
+        raise ValueError("the columns of data are no lists of names")
     title, names, rows = (about["history"][key] for key in ("title", "header", "rows"))
     if not (isinstance(title, str) and isinstance(names, list) and isinstance(rows, list)):
         raise ValueError("history is not a table")

@@ -33,7 +33,7 @@ def show(file: Path, as_json: bool) -> int:
     if record is None:
         raise InputError(f"{file} carries no record; gdl writes one into everything that it makes")
     if as_json:
-        click.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        click.echo(_json(record))
         return 0
     _show_record(record)
     try:
@@ -53,7 +53,7 @@ def _show_model(file: Path, registry: Registry, as_json: bool) -> None:
 
     header = read_header(file)
     if as_json:
-        click.echo(json.dumps(header, indent=1, ensure_ascii=False))
+        click.echo(_json(header))
         return
     parameters = sum(_count(tensor["shape"]) for tensor in header["tensors"].values())
     try:
@@ -78,6 +78,12 @@ def _show_model(file: Path, registry: Registry, as_json: bool) -> None:
     if header["record"]:
         click.echo()
         _show_record(header["record"])
+
+
+def _json(value: dict[str, Any]) -> str:
+    """Return JSON whose letters are readable and whose control characters are escaped, those above 127 too."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _count(shape: list[int]) -> int:

@@ -23,6 +23,7 @@ from gdl_core.values import Figure, Frames, Images, Latents, Table, Text, Vector
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}\Z")
 _MOST_TOLD = 6
+_MOST_ITEMS = 10**9
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _hint(faults: Iterable[Fault]) -> list[Fault]:
 def _save(file: Path, record: Mapping[str, Any], step: CheckedStep) -> str:
     """Return the path that a step writes this file to; what one step writes in one format is the same."""
     item = record.get("item")
-    by_item = type(item) is int and item >= 0
+    by_item = type(item) is int and 0 <= item <= _MOST_ITEMS
     fitting = [
         save for save in step.save if Path(save).suffix.lower() == file.suffix.lower() and (ITEM in save) == by_item
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from gdl_core.errors import Fault, RecipeError, did_you_mean
 from gdl_core.recipe.load import Mark, Node, Source, parse
+from gdl_core.recipe.saving import DEVICES
 
 FORMAT = 1
 """Version of the recipe format. A newer one is refused with a sentence."""
@@ -209,6 +210,9 @@ def _named(node: Node | None, what: str, source: Source, faults: list[Fault]) ->
         if not _NAME.match(name):
             rule = "lower-case letters, digits, '-' and '_', beginning with a letter"
             faults.append(source.fault(f"'{name}' cannot be a name: use {rule}", node.key_marks[name]))
+        elif DEVICES.match(name):
+            why = "Windows keeps it for itself, and the recipe should run everywhere"
+            faults.append(source.fault(f"'{name}' cannot be a name: {why}", node.key_marks[name]))
     return {name: value for name, value in node.value.items() if _NAME.match(name)}
 
 

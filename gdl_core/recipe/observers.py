@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from gdl_core.errors import printable
 from gdl_core.registry import Registry
 
 
@@ -56,7 +57,7 @@ class PluginObserver(Observer):
 
 
 class Observers(Observer):
-    """Tells several observers, one after another."""
+    """Tells several observers, one after another; of a note what a terminal could obey is made visible."""
 
     def __init__(self, *observers: Observer) -> None:
         self.observers = observers
@@ -75,7 +76,7 @@ class Observers(Observer):
 
     def note(self, step: str, text: str) -> None:
         for observer in self.observers:
-            observer.note(step, text)
+            observer.note(step, printable(text))
 
     def step_end(self, step: str, outputs: list[Path], cached: bool, error: BaseException | None) -> None:
         for observer in self.observers:

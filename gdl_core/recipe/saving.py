@@ -11,7 +11,7 @@ from gdl_core.media import ITEM, can_write
 from gdl_core.registry import Registry
 from gdl_core.specs import Kind
 
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|\Z)", re.IGNORECASE)
+DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|\Z)", re.IGNORECASE)
 RESERVED = ("recipe.yaml", "report.md", "report.json", "run.lock.json", "error.log")
 
 
@@ -68,7 +68,7 @@ def _wrong_place(path: str) -> str:
 def _wrong_on_windows(path: PurePosixPath) -> str | None:
     """Return the part of a path that Windows would refuse or write under another name, or None."""
     for part in path.parts:
-        if _DEVICES.match(part) or re.search(r'[<>:"|?*]', part) or part.endswith((".", " ")):
+        if DEVICES.match(part) or re.search(r'[<>:"|?*]', part) or part.endswith((".", " ")):
             return part
     return None
 
