@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gdl_core.errors import Fault, RecipeError
+from gdl_core.explain import printable
 from gdl_core.recipe.check import Recipe
 from gdl_core.recipe.load import Source, parse
 from gdl_core.recipe.record import RECORD_FORMAT, versions
@@ -59,11 +60,11 @@ def parse_each(options: Iterable[str]) -> tuple[Axis, ...]:
     faults: list[Fault] = []
     for option in options:
         name, equals, text = (part.strip() for part in option.partition("="))
-        where = f"--each {option}"
+        where = f"--each {printable(option)}"
         if not equals or not all(part.strip() for part in name.split(".")):
             faults.append(Fault("should be name=first..last, or name=value,value", where))
         elif name in (axis.name for axis in axes):
-            faults.append(Fault(f"'{name}' is varied twice", where))
+            faults.append(Fault(f"'{printable(name)}' is varied twice", where))
         else:
             try:
                 axes.append(_axis(name, text, where))
@@ -120,7 +121,7 @@ def variants(axes: Sequence[Axis], check: Callable[[Sequence[str]], Recipe], fol
         try:
             recipe = check(pairs)
         except RecipeError as error:
-            mine = {f"-s {pair}": f"--each {pair}" for pair in pairs}
+            mine = {f"-s {printable(pair)}": f"--each {printable(pair)}" for pair in pairs}
             faults |= dict.fromkeys(replace(fault, file=mine.get(fault.file, fault.file)) for fault in error.faults)
             continue
         found.append(Variant(place, labels, recipe, folder / _folder_name(axes, labels, names)))
@@ -148,6 +149,6 @@ def sweep_record(recipe: Recipe, axes: Sequence[Axis]) -> dict[str, Any]:
         "recipe": recipe.text,
         "name": recipe.name,
         "title": recipe.title,
-        "each": {axis.name: list(axis.labels) for axis in axes},
+        "each": [f"{axis.name}={','.join(axis.texts)}" for axis in axes],
         "versions": versions(),
     }
