@@ -13,10 +13,12 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from gdl_core.errors import GdlError, InputError
 from gdl_core.files import cache_folder
@@ -46,6 +48,35 @@ class Entry:
     seconds: float
     size: int
     used: float
+
+
+class Used(Protocol):
+    """What lies in a cache."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def used(self) -> float:
+        """When it was last used, in seconds since 1970."""
+
+
+Thing = TypeVar("Thing", bound=Used)
+
+
+def beyond(things: Iterable[Thing], limit: int, days: float | None = None) -> list[Thing]:
+    """Return what has to go so that the others take `limit` bytes at most: the least recently used.
+
+    What was not used for so many days goes too.
+    """
+    oldest = time.time() - days * 86400 if days is not None else 0.0
+    gone, room = [], limit
+    for thing in sorted(things, key=lambda thing: -thing.used):
+        room -= thing.size
+        if room < 0 or thing.used < oldest:
+            gone.append(thing)
+    return gone
 
 
 def parse_size(text: str) -> int:
@@ -156,23 +187,18 @@ class SharedResults:
                 found.append(_entry(place, size))
         return sorted(found, key=lambda entry: -entry.used)
 
-    def prune(self, limit: int, days: float | None = None) -> list[Entry]:
-        """Remove the least recently used results until the others fit, and those not used for so many days.
-
-        Returns:
-            what was removed. What a dead process left half made goes too.
-        """
-        gone, room = [], limit
-        oldest = time.time() - days * 86400 if days is not None else 0.0
-        for entry in self.entries():
-            room -= entry.size
-            if (room < 0 or entry.used < oldest) and self._remove(entry.folder):
-                gone.append(entry)
+    def prune(self, limit: int) -> None:
+        """Remove the least recently used results until the others fit, and what a dead process left half made."""
+        for entry in beyond(self.entries(), limit):
+            self.remove(entry)
         for left in self.folder.glob(".*"):
             with suppress(OSError):
                 if time.time() - left.stat().st_mtime > _HALF_MADE_SECONDS:
                     shutil.rmtree(left, ignore_errors=True)
-        return gone
+
+    def remove(self, entry: Entry) -> bool:
+        """Take a result away."""
+        return self._remove(entry.folder)
 
     def _place(self, key: str) -> Path:
         return self.folder / hashlib.sha256(f"{key} {self._surroundings}".encode()).hexdigest()

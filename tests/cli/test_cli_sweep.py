@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from gdl_cli.words import duration, size
 from gdl_core import media
@@ -109,14 +111,35 @@ def test_what_one_run_has_made_another_takes(gdl: Gdl, tmp_path: Path, cache: Pa
     assert "taken from the cache" not in Path("four/report.md").read_text()
     listed = gdl("cache", "ls")
     assert listed.splitlines()[1].split()[:2] == ["vae", "core/train"]
-    assert "1 results, " in listed
+    assert f" in {cache}; results may take 1.0 GB (GDL_CACHE_SIZE)" in listed
     facts = json.loads(gdl("cache", "ls", "--json"))
     assert facts["do"] == "core/train"
-    assert (cache / "results" / facts["name"] / "result.gdl").is_file()
-    assert gdl("cache", "prune", "--size", "1 GB").startswith("removed 0 results, 0 B; 1 are left")
-    assert gdl("cache", "prune", "--size", "10 kB").startswith("removed 1 results, ")
+    assert (cache / facts["name"] / "result.gdl").is_file()
+    assert gdl("cache", "prune", "--size", "1 GB").startswith("removed 0, 0 B; ")
+    assert gdl("cache", "prune", "--size", "10 kB").startswith("removed 1, ")
     assert "vae: taken from the cache" not in gdl("run", "trained.yaml", "--out", "five")
-    assert gdl("cache", "prune", "--all").startswith("removed 1 results, ")
+    assert gdl("cache", "prune", "--all").startswith("removed 1, ")
+    assert gdl("cache", "ls").startswith("0 B in ")
+
+
+def test_decoded_pictures_are_listed_and_removed(gdl: Gdl, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        Image.new("RGB", (8, 8), (number * 20, 0, 0)).save(tmp_path / "photos" / f"{number}.png")
+    text = "gdl: 1\nsteps:\n  d: {do: images, path: photos, size: 8}\n  p: {do: pick, data: $d, n: 1, save: p.png}\n"
+    (tmp_path / "photos.yaml").write_text(text)
+    gdl("run", "photos.yaml")
+    before = Path("runs/photos/p.png").read_bytes()
+    assert gdl("cache", "ls").splitlines()[1].split()[0] == "pictures"
+    assert gdl("cache", "prune", "--days", "1").startswith("removed 0, ")
+    for file in (cache / "pictures").iterdir():
+        os.utime(file, (1, 1))
+    gdl("run", "photos.yaml", "--force", "d")
+    assert gdl("cache", "prune", "--days", "1").startswith("removed 0, "), "use is not remembered"
+    assert gdl("cache", "prune", "--size", "0").startswith("removed 1, ")
+    assert list((cache / "pictures").iterdir()) == []
+    gdl("run", "photos.yaml", "--force", "d")
+    assert Path("runs/photos/p.png").read_bytes() == before
 
 
 def test_two_runs_of_one_recipe_in_one_folder(gdl: Gdl, small: Path, tmp_path: Path) -> None:
