@@ -46,7 +46,7 @@ class _Item:
 
     def remove(self, shared: SharedResults) -> bool:
         """Take it away; return whether that could be."""
-        return shared.remove(self.what) if isinstance(self.what, Entry) else self.what.remove()
+        return shared.remove(self.path) if isinstance(self.what, Entry) else self.what.remove()
 
 
 def _items(shared: SharedResults) -> list[_Item]:

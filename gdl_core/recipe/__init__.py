@@ -9,12 +9,16 @@ May import everything in gdl_core; steps never import this room. Checking import
 
 from __future__ import annotations
 
-from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
-from gdl_core.recipe.choose import Action, plan_run
-from gdl_core.recipe.execute import RunResult, run_recipe
-from gdl_core.recipe.observers import Observer
-from gdl_core.recipe.plan import PlannedStep, make_plan
-from gdl_core.recipe.shared import SharedResults
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
+    from gdl_core.recipe.choose import Action, plan_run
+    from gdl_core.recipe.execute import RunResult, run_recipe
+    from gdl_core.recipe.observers import Observer
+    from gdl_core.recipe.plan import PlannedStep, make_plan
+    from gdl_core.recipe.shared import SharedResults
 
 __all__ = [
     "Action",
@@ -30,3 +34,25 @@ __all__ = [
     "plan_run",
     "run_recipe",
 ]
+
+# Each is loaded on first use: checking needs nothing of what runs.
+_HOMES = {
+    "Action": "choose",
+    "CheckedStep": "check",
+    "Observer": "observers",
+    "PlannedStep": "plan",
+    "Recipe": "check",
+    "RunResult": "execute",
+    "SharedResults": "shared",
+    "check_file": "check",
+    "check_text": "check",
+    "make_plan": "plan",
+    "plan_run": "choose",
+    "run_recipe": "execute",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gdl_core.recipe' has no attribute '{name}'")
+    return getattr(import_module(f"gdl_core.recipe.{_HOMES[name]}"), name)

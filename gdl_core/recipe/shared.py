@@ -22,7 +22,7 @@ from typing import Protocol, TypeVar
 
 from gdl_core.errors import GdlError, InputError
 from gdl_core.files import cache_folder
-from gdl_core.media.atomic import write_bytes
+from gdl_core.media.atomic import replacing, write_bytes
 from gdl_core.recipe.hashes import file_digest
 from gdl_core.recipe.keep import FACTS, RESULTS
 
@@ -143,10 +143,10 @@ class SharedResults:
                 if file_digest(state / name) != digest:
                     raise ValueError
             os.utime(place / _ABOUT)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, GdlError):
             for name in RESULTS:
                 (state / name).unlink(missing_ok=True)
-            self._remove(place)
+            self.remove(place)
             return False
         return True
 
@@ -190,15 +190,11 @@ class SharedResults:
     def prune(self, limit: int) -> None:
         """Remove the least recently used results until the others fit, and what a dead process left half made."""
         for entry in beyond(self.entries(), limit):
-            self.remove(entry)
+            self.remove(entry.folder)
         for left in self.folder.glob(".*"):
             with suppress(OSError):
                 if time.time() - left.stat().st_mtime > _HALF_MADE_SECONDS:
                     shutil.rmtree(left, ignore_errors=True)
-
-    def remove(self, entry: Entry) -> bool:
-        """Take a result away."""
-        return self._remove(entry.folder)
 
     def _place(self, key: str) -> Path:
         return self.folder / hashlib.sha256(f"{key} {self._surroundings}".encode()).hexdigest()
@@ -213,10 +209,10 @@ class SharedResults:
 
         device = choose_device(self.device)
         on = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-        return f"noise {RNG_VERSION} torch {torch.__version__} {device.type} {on}"
+        return f"noise {RNG_VERSION} torch {torch.__version__} {device.type} {on} {torch.get_num_threads()} threads"
 
-    def _remove(self, place: Path) -> bool:
-        """Take an entry away; under another name first, so that nobody finds half of it."""
+    def remove(self, place: Path) -> bool:
+        """Take an entry's folder away; under another name first, so that nobody finds half of it."""
         going = self.folder / f".{secrets.token_hex(8)}"
         try:
             place.rename(going)
@@ -242,4 +238,5 @@ def _link(file: Path, to: Path) -> None:
     try:
         os.link(file, to)
     except OSError:
-        shutil.copyfile(file, to)
+        with replacing(to) as temporary:
+            shutil.copyfile(file, temporary)

@@ -39,9 +39,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Variant:
-    """One run of a sweep: its place on each axis, its recipe with the values in, and its own folder."""
+    """One run of a sweep: its value on each axis, its recipe with them in, and its own folder."""
 
-    place: tuple[int, ...]
     labels: tuple[str, ...]
     recipe: Recipe
     folder: Path
@@ -115,16 +114,16 @@ def variants(axes: Sequence[Axis], check: Callable[[Sequence[str]], Recipe], fol
     found: list[Variant] = []
     faults: dict[Fault, None] = {}
     names: set[str] = set()
-    for place in itertools.product(*(range(len(axis.texts)) for axis in axes)):
-        labels = tuple(axis.labels[index] for axis, index in zip(axes, place, strict=True))
-        pairs = [f"{axis.name}={axis.texts[index]}" for axis, index in zip(axes, place, strict=True)]
+    for values in itertools.product(*(zip(axis.texts, axis.labels, strict=True) for axis in axes)):
+        labels = tuple(label for _, label in values)
+        pairs = [f"{axis.name}={text}" for axis, (text, _) in zip(axes, values, strict=True)]
         try:
             recipe = check(pairs)
         except RecipeError as error:
             mine = {f"-s {printable(pair)}": f"--each {printable(pair)}" for pair in pairs}
             faults |= dict.fromkeys(replace(fault, file=mine.get(fault.file, fault.file)) for fault in error.faults)
             continue
-        found.append(Variant(place, labels, recipe, folder / _folder_name(axes, labels, names)))
+        found.append(Variant(labels, recipe, folder / _folder_name(axes, labels, names)))
     if faults:
         raise RecipeError(list(faults))
     return found

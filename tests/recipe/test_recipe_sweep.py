@@ -110,7 +110,7 @@ def test_every_combination_in_a_folder_of_its_own(registry: Registry, tmp_path: 
         "seed-1_weight-0", "seed-1_weight-0.5", "seed-2_weight-0", "seed-2_weight-0.5",
     ]  # fmt: skip
     assert [one.recipe.seed for one in runs] == [1, 1, 2, 2]
-    assert [one.place for one in runs] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [one.labels for one in runs] == [("1", "0"), ("1", "0.5"), ("2", "0"), ("2", "0.5")]
 
 
 def test_values_that_would_share_a_folder_do_not(registry: Registry, tmp_path: Path) -> None:
