@@ -30,8 +30,9 @@ def through(keyframes: ArrayLike, frames: int, mode: Mode = "slerp", loop: bool 
     """Return a path through keyframes (k, *latent shape), float32 (frames, *latent shape).
 
     Between two keyframes it goes straight ("lerp"), along the arc between their directions ("slerp"; Shoemake 1985), or
-    on a curve that bends nowhere ("catmull-rom"; Catmull and Rom 1974), each segment in the same time. An open path begins at the first keyframe and ends at the last one, bit for bit; a
-    loop goes on from the last to the first and stops one frame short of it. A keyframe that a frame falls on is met
+    on a curve without a bend at either ("catmull-rom"; Catmull and Rom 1974), each segment in the same time. An open
+    path begins at the first keyframe and ends at the last one, bit for bit; a loop goes on from the last to the first
+    and stops one frame short of it. A keyframe that a frame falls on is met
     exactly.
 
     Raises:
