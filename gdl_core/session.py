@@ -247,7 +247,7 @@ class Session:
             frames: length of the film.
             radius: of the circle, figure or half the line, in units of z.
             dims: the two dimensions that the plane lies in.
-            mode: between latent points, straight ("lerp") or along arcs ("slerp").
+            mode: between latent points, straight ("lerp"), along arcs ("slerp") or smoothly ("catmull-rom").
             loop: go back to the first of the points or places.
             progress, cancel: see the class.
 

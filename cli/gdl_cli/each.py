@@ -56,6 +56,7 @@ def run_each(
     for number, run in enumerate(runs, 1):
         display.say(f"[{number}/{len(runs)}] {run.folder.name}")
         outcomes.append(_outcome(run, registry, device, only, force, display, stop, shared))
+    display.say("sheets and tables over all runs")
     files = write_overview(folder, axes, outcomes, sweep_record(recipe, axes), registry)
     failed = [outcome for outcome in outcomes if outcome.error]
     _tell(files, failed, as_json)
@@ -86,6 +87,6 @@ def _tell(files: Sequence[Path], failed: Sequence[Outcome], as_json: bool) -> No
         click.echo(json.dumps({"event": "sweep_end", "files": [str(file) for file in shown], "failed": len(failed)}))
         return
     for file in shown:
-        click.echo(f"over all runs: {file}")
+        click.echo(f"  {file}")
     if failed:
         click.echo(f"{len(failed)} of the runs failed: {', '.join(outcome.variant.folder.name for outcome in failed)}")

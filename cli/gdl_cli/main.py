@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "datasets": ("listing:datasets", "List datasets, or show one's settings."),
     "measures": ("listing:measures", "List measures, or show one."),
     "formats": ("listing:formats", "List file formats, or show one."),
-    "cache": ("cache:cache", "List or remove results that runs share."),
+    "cache": ("cache:cache", "List or remove what is kept so as not to do it again."),
     "plugins": ("plugins:plugins", "List plugins, and why some could not be loaded."),
     "doctor": ("doctor:doctor", "Say what gdl finds on this machine."),
 }

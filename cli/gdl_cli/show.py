@@ -10,7 +10,7 @@ import click
 
 from gdl_cli.again import MISMATCH
 from gdl_core import media
-from gdl_core.errors import GdlError, InputError, MediaError, MissingExtraError
+from gdl_core.errors import CheckpointError, GdlError, InputError, MediaError, MissingExtraError
 from gdl_core.explain import printable
 from gdl_core.registry import Registry, get_registry
 
@@ -27,8 +27,7 @@ def show(file: Path, as_json: bool) -> int:
         raise InputError(f"no such file: {file}")
     registry = get_registry()
     if file.suffix.lower() == ".gdl":
-        _show_model(file, registry, as_json)
-        return 0
+        return _show_model(file, registry, as_json)
     record = media.read_record(file, registry)
     if record is None:
         raise InputError(f"{file} carries no record; gdl writes one into everything that it makes")
@@ -36,10 +35,15 @@ def show(file: Path, as_json: bool) -> int:
         click.echo(_json(record))
         return 0
     _show_record(record)
+    return _show_content(file, registry)
+
+
+def _show_content(file: Path, registry: Registry) -> int:
+    """Say whether a file matches its record; 1 if it does not."""
     try:
         same = media.verify(file, registry)
-    except (MediaError, MissingExtraError) as error:
-        click.echo(f"content: not checked: {error}")
+    except (MediaError, CheckpointError, MissingExtraError) as error:
+        click.echo(f"content: not checked: {printable(str(error))}")
         return 0
     if same is None:
         click.echo("content: the record does not vouch for it")
@@ -48,13 +52,13 @@ def show(file: Path, as_json: bool) -> int:
     return 1 if same is False else 0
 
 
-def _show_model(file: Path, registry: Registry, as_json: bool) -> None:
+def _show_model(file: Path, registry: Registry, as_json: bool) -> int:
     from gdl_core.model_file import read_header
 
     header = read_header(file)
     if as_json:
         click.echo(_json(header))
-        return
+        return 0
     parameters = sum(_count(tensor["shape"]) for tensor in header["tensors"].values())
     try:
         roles = ", ".join(registry.find("model", header["model"]).roles)
@@ -78,6 +82,7 @@ def _show_model(file: Path, registry: Registry, as_json: bool) -> None:
     if header["record"]:
         click.echo()
         _show_record(header["record"])
+    return _show_content(file, registry)
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from gdl_core.data.dataset import fingerprint
 from gdl_core.errors import StorageError
 from gdl_core.files import PART, cache_folder, write_atomically
 
+FOLDER = "pictures"
 _VERSION = 1
 
 
@@ -51,7 +53,7 @@ def cached_pictures(kind: str, key: object, fill: Fill) -> Cached:
     Raises:
         StorageError: the cache folder may not be written, or the disk is full.
     """
-    path = cache_folder() / "pictures" / f"{kind}-{fingerprint(_VERSION, kind, key)}.npy"
+    path = cache_folder() / FOLDER / f"{kind}-{fingerprint(_VERSION, kind, key)}.npy"
     found = _open(path)
     if found is not None:
         return found
@@ -72,12 +74,46 @@ def cached_pictures(kind: str, key: object, fill: Fill) -> Cached:
     return found
 
 
+@dataclass(frozen=True)
+class PictureSet:
+    """A set of pictures in the cache: what made it, its size in bytes, when it was last used, in seconds since 1970."""
+
+    path: Path
+    kind: str
+    size: int
+    used: float
+
+    def remove(self) -> bool:
+        """Take it away; who has it open keeps it, who wants it next makes it again."""
+        try:
+            self.path.unlink()
+        except OSError:  # another process has it open, where that forbids it
+            return False
+        for left in (self.path.with_suffix(".json"), self.path.with_suffix(".lock")):
+            with suppress(OSError):
+                left.unlink()
+        return True
+
+
+def picture_sets() -> list[PictureSet]:
+    """Return what lies in the cache, the most recently used first."""
+    found = []
+    for path in (cache_folder() / FOLDER).glob("*.npy"):
+        with suppress(OSError):
+            facts = path.with_suffix(".json")
+            used = (facts if facts.is_file() else path).stat().st_mtime
+            found.append(PictureSet(path, path.stem.rpartition("-")[0], path.stat().st_size, used))
+    return sorted(found, key=lambda one: -one.used)
+
+
 def _open(path: Path) -> Cached | None:
     """Return the cached pictures, or None where a file is missing, cut short or not what it should be."""
     try:
         facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         pictures = np.load(path, mmap_mode="r", allow_pickle=False)
         if pictures.dtype == np.uint8 and list(pictures.shape) == facts["shape"]:
+            with suppress(OSError):
+                os.utime(path.with_suffix(".json"))  # when it was last used
             return Cached(pictures, str(facts["digest"]), facts["facts"])
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         pass

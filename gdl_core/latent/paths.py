@@ -19,8 +19,8 @@ from gdl_core.errors import InputError, did_you_mean
 from gdl_core.kernels import latent_path
 from gdl_core.latent.planes import Plane
 
-Mode = Literal["lerp", "slerp"]
-MODES: tuple[Mode, ...] = ("lerp", "slerp")
+Mode = Literal["lerp", "slerp", "catmull-rom"]
+MODES: tuple[Mode, ...] = ("lerp", "slerp", "catmull-rom")
 SHAPES = ("line", "circle", "lissajous")
 
 Points = NDArray[np.float32]
@@ -29,9 +29,10 @@ Points = NDArray[np.float32]
 def through(keyframes: ArrayLike, frames: int, mode: Mode = "slerp", loop: bool = False) -> Points:
     """Return a path through keyframes (k, *latent shape), float32 (frames, *latent shape).
 
-    Between two keyframes it goes straight ("lerp") or along the arc between their directions ("slerp"; Shoemake 1985),
-    each segment in the same time. An open path begins at the first keyframe and ends at the last one, bit for bit; a
-    loop goes on from the last to the first and stops one frame short of it. A keyframe that a frame falls on is met
+    Between two keyframes it goes straight ("lerp"), along the arc between their directions ("slerp"; Shoemake 1985), or
+    on a curve without a bend at either ("catmull-rom"; Catmull and Rom 1974), each segment in the same time. An open
+    path begins at the first keyframe and ends at the last one, bit for bit; a loop goes on from the last to the first
+    and stops one frame short of it. A keyframe that a frame falls on is met
     exactly.
 
     Raises:
@@ -39,16 +40,15 @@ def through(keyframes: ArrayLike, frames: int, mode: Mode = "slerp", loop: bool 
     """
     points = _finite_points(keyframes)
     if mode not in MODES:
-        raise InputError(f"unknown kind of path '{mode}'{did_you_mean(mode, MODES)}; it is lerp or slerp")
+        raise InputError(f"unknown kind of path '{mode}'{did_you_mean(mode, MODES)}; it is lerp, slerp or catmull-rom")
     if len(points) == 0:
         raise InputError("a path needs at least one point to go through")
-    if loop:
-        points = np.concatenate([points, points[:1]])
-    times = _times(frames, len(points) - 1, loop)
+    segments = len(points) - (not loop)
+    times = _times(frames, segments, loop)
     if len(points) == 1:
         return np.repeat(points, frames, axis=0)
     flat = torch.from_numpy(points.reshape(len(points), -1))
-    path = latent_path(flat, torch.from_numpy(times.astype(np.float32)), mode=mode)
+    path = latent_path(flat, torch.from_numpy(times.astype(np.float32)), mode=mode, closed=loop)
     return cast("Points", path.numpy().reshape(frames, *points.shape[1:]))
 
 

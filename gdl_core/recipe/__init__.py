@@ -1,7 +1,7 @@
 """Recipes: read, check, plan and run them.
 
-The way through the room: `load` reads YAML into nodes that know their line, `document` makes vars and steps of them;
-`references` resolves `$name`; `check` finds every fault at once; `plan` gives each step its key, with `hashes` of files;
+The way through the room: `load` reads YAML into nodes that know their line; `document` finds vars and steps in them;
+`references` resolves `$name`; `check` finds every fault at once; `plan` gives steps their keys, with `hashes` of files;
 `execute` runs what is not there yet, with `lock` for what is, `shared` for what other runs have made, `record` for what
 outputs carry, `report` for the page about the run; `sweep` varies a recipe, `overview` shows what came out.
 May import everything in gdl_core; steps never import this room. Checking imports no torch.
@@ -9,12 +9,16 @@ May import everything in gdl_core; steps never import this room. Checking import
 
 from __future__ import annotations
 
-from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
-from gdl_core.recipe.choose import Action, plan_run
-from gdl_core.recipe.execute import RunResult, run_recipe
-from gdl_core.recipe.observers import Observer
-from gdl_core.recipe.plan import PlannedStep, make_plan
-from gdl_core.recipe.shared import SharedResults
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
+    from gdl_core.recipe.choose import Action, plan_run
+    from gdl_core.recipe.execute import RunResult, run_recipe
+    from gdl_core.recipe.observers import Observer
+    from gdl_core.recipe.plan import PlannedStep, make_plan
+    from gdl_core.recipe.shared import SharedResults
 
 __all__ = [
     "Action",
@@ -30,3 +34,25 @@ __all__ = [
     "plan_run",
     "run_recipe",
 ]
+
+# Each is loaded on first use: checking needs nothing of what runs.
+_HOMES = {
+    "Action": "choose",
+    "CheckedStep": "check",
+    "Observer": "observers",
+    "PlannedStep": "plan",
+    "Recipe": "check",
+    "RunResult": "execute",
+    "SharedResults": "shared",
+    "check_file": "check",
+    "check_text": "check",
+    "make_plan": "plan",
+    "plan_run": "choose",
+    "run_recipe": "execute",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gdl_core.recipe' has no attribute '{name}'")
+    return getattr(import_module(f"gdl_core.recipe.{_HOMES[name]}"), name)

@@ -63,11 +63,9 @@ def read_recorded(file: Path, registry: Registry, overrides: Iterable[str] = ())
     format_ = record.get("gdl")
     if type(format_) is int and format_ > RECORD_FORMAT:
         raise InputError(f"{file}: its record is of format {format_}, newer than this gdl reads; upgrade gdl-toolkit")
-    if isinstance(record.get("each"), dict):
-        raise InputError(
-            f"{file} shows a whole sweep; run its recipe (gdl show) with --each "
-            + " --each ".join(printable(str(name)) for name in record["each"])
-        )
+    if isinstance(each := record.get("each"), list):
+        varied = printable(" ".join(f"--each {option}" for option in each))
+        raise InputError(f"{file} shows a whole sweep; run its recipe (gdl show) with {varied}")
     texts = [record.get(key) for key in ("recipe", "step", "name")]
     if type(format_) is not int or format_ < 1 or not all(isinstance(text, str) for text in texts):
         raise InputError(f"{file}: its record is damaged or of another program; it needs gdl, recipe, step and name")

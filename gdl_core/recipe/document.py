@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gdl_core.errors import Fault, RecipeError, did_you_mean
+from gdl_core.explain import printable
 from gdl_core.recipe.load import Mark, Node, Source, parse
 from gdl_core.recipe.saving import DEVICES
 
@@ -69,8 +70,10 @@ def read_overrides(root: Node, options: Iterable[str]) -> list[Override]:
     steps = list(root.mapping["steps"].mapping) if "steps" in root.mapping else []
     for option in options:
         name, equals, text = option.partition("=")
-        where = f"-s {option}"
+        where = f"-s {printable(option)}"
         parts = tuple(name.strip().split("."))
+        if len(parts) > 1 and parts[0] in ("vars", "steps") and parts[0] not in steps:
+            parts = parts[1:]
         if not equals or not all(parts):
             faults.append(Fault("should be name=value, or step.key=value", where))
             continue
@@ -84,6 +87,8 @@ def read_overrides(root: Node, options: Iterable[str]) -> list[Override]:
                 found.append(Override(("vars", *parts), node, option))
             elif parts[0] in ("seed", "device", "title"):
                 found.append(Override(parts, node, option))
+            elif parts[0] in steps:
+                faults.append(Fault(f"'{parts[0]}' is a step; set one of its keys: {parts[0]}.key=value", where))
             else:
                 known = f"; it has: {', '.join(names)}" if names else "; it has none"
                 hint = did_you_mean(parts[0], [*names, "seed", "device"]) or known

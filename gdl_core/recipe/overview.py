@@ -24,7 +24,7 @@ from gdl_core.values import Cell, Figure, Frames, Images, Table
 
 RUNS = "runs.csv"
 _WIDTH = 1640
-_LEAST, _MOST = 96, 512
+_LEAST, _MOST, _MOST_IN_FILMS = 96, 512, 384
 _ITEMS = 8
 _FRAMES = 240
 _PICTURES = (".png", ".webp", ".gif", ".mp4")
@@ -50,23 +50,41 @@ def write_overview(
     """
     done = [outcome for outcome in outcomes if not outcome.error]
     files = media.write(_runs(axes, outcomes), folder / RUNS, record, registry)
+    taken = {RUNS}
     for step in done[0].variant.recipe.steps if done else ():
-        for save in step.save:
-            if PurePosixPath(save).suffix.lower() in _PICTURES:
-                value = _pictures(save, step.name, axes, done, registry)
-                if value is not None:
-                    files += media.write(value, folder / _flat(save), {**record, "step": step.name}, registry)
+        about = {**record, "step": step.name}
+        for save in _different(step.save):
+            value = _pictures(save, step.name, axes, done, registry)
+            if value is not None:
+                name = _free(_stem(save), PurePosixPath(save).suffix, taken)
+                files += media.write(value, folder / name, about, registry)
         table = _table(step.name, axes, done)
         if table is not None:
-            files += media.write(table, folder / f"{step.name}.csv", {**record, "step": step.name}, registry)
+            files += media.write(table, folder / _free(step.name, ".csv", taken), about, registry)
     return files
 
 
-def _flat(save: str) -> str:
-    """Return the name of a sheet over all that was saved as `save`, items and folders gone."""
-    name = save.replace(f"-{ITEM}", "").replace(f"_{ITEM}", "").replace(ITEM, "") if ITEM in save else save
-    stem = PurePosixPath(name).with_suffix("").as_posix().replace("/", "-").strip("-") or "items"
-    return stem + PurePosixPath(save).suffix
+def _free(stem: str, suffix: str, taken: set[str]) -> str:
+    """Return a name that no other file over all runs has."""
+    name = stem + suffix
+    while name.casefold() in taken:
+        stem += "-more"
+        name = stem + suffix
+    taken.add(name.casefold())
+    return name
+
+
+def _different(saves: Sequence[str]) -> list[str]:
+    """Return what to make sheets of: the first picture or film that a step saves, and the first saved by item."""
+    pictures = [save for save in saves if PurePosixPath(save).suffix.lower() in _PICTURES]
+    return [*[save for save in pictures if ITEM not in save][:1], *[save for save in pictures if ITEM in save][:1]]
+
+
+def _stem(save: str) -> str:
+    """Return the name of a sheet over all that was saved as `save`: without folders and the number of the item."""
+    path = PurePosixPath(save)
+    parts = [*path.parent.parts, path.stem.replace(ITEM, "").strip("-_ .")]
+    return "-".join(part for part in parts if part) or "items"
 
 
 def _captions(axes: Sequence[Axis], outcomes: Sequence[Outcome]) -> list[str]:
@@ -103,10 +121,10 @@ def _pictures(
     across = columns if columns > 1 else len(axes[-1].labels) if len(axes) > 1 else nice_columns(len(rows))
     if count == 1:
         return Figure(
-            _sheet([[picture[0] for picture in row[:columns]] for row in rows], axes, outcomes, across),
+            _sheet([[picture[0] for picture in row[:columns]] for row in rows], axes, outcomes, across, _MOST),
             _names(axes, outcomes),
         )
-    frames = [_sheet([[row[0][moment]] for row in rows], axes, outcomes, across) for moment in moments]
+    frames = [_sheet([[row[0][moment]] for row in rows], axes, outcomes, across, _MOST_IN_FILMS) for moment in moments]
     return Frames(np.stack(frames), fps)
 
 
@@ -114,9 +132,11 @@ def _names(axes: Sequence[Axis], outcomes: Sequence[Outcome]) -> Table:
     return Table(tuple(axis.name for axis in axes), tuple(outcome.variant.labels for outcome in outcomes))
 
 
-def _sheet(rows: list[list[Pixels]], axes: Sequence[Axis], outcomes: Sequence[Outcome], across: int) -> Pixels:
+def _sheet(
+    rows: list[list[Pixels]], axes: Sequence[Axis], outcomes: Sequence[Outcome], across: int, most: int
+) -> Pixels:
     """Draw a grid: runs by the last axis and the others, or runs and their items where each saved several."""
-    side = int(np.clip(_WIDTH / across, _LEAST, _MOST))
+    side = int(np.clip(_WIDTH / across, _LEAST, most))
     pictures = [_fit(picture, side) for row in rows for picture in row]
     cells = np.stack(_alike(pictures))
     captions = _captions(axes, outcomes)

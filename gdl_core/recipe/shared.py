@@ -13,14 +13,16 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from gdl_core.errors import GdlError, InputError
 from gdl_core.files import cache_folder
-from gdl_core.media.atomic import write_bytes
+from gdl_core.media.atomic import replacing, write_bytes
 from gdl_core.recipe.hashes import file_digest
 from gdl_core.recipe.keep import FACTS, RESULTS
 
@@ -46,6 +48,35 @@ class Entry:
     seconds: float
     size: int
     used: float
+
+
+class Used(Protocol):
+    """What lies in a cache."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def used(self) -> float:
+        """When it was last used, in seconds since 1970."""
+
+
+Thing = TypeVar("Thing", bound=Used)
+
+
+def beyond(things: Iterable[Thing], limit: int, days: float | None = None) -> list[Thing]:
+    """Return what has to go so that the others take `limit` bytes at most: the least recently used.
+
+    What was not used for so many days goes too.
+    """
+    oldest = time.time() - days * 86400 if days is not None else 0.0
+    gone, room = [], limit
+    for thing in sorted(things, key=lambda thing: -thing.used):
+        room -= thing.size
+        if room < 0 or thing.used < oldest:
+            gone.append(thing)
+    return gone
 
 
 def parse_size(text: str) -> int:
@@ -112,10 +143,10 @@ class SharedResults:
                 if file_digest(state / name) != digest:
                     raise ValueError
             os.utime(place / _ABOUT)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, GdlError):
             for name in RESULTS:
                 (state / name).unlink(missing_ok=True)
-            self._remove(place)
+            self.remove(place)
             return False
         return True
 
@@ -156,23 +187,14 @@ class SharedResults:
                 found.append(_entry(place, size))
         return sorted(found, key=lambda entry: -entry.used)
 
-    def prune(self, limit: int, days: float | None = None) -> list[Entry]:
-        """Remove the least recently used results until the others fit, and those not used for so many days.
-
-        Returns:
-            what was removed. What a dead process left half made goes too.
-        """
-        gone, room = [], limit
-        oldest = time.time() - days * 86400 if days is not None else 0.0
-        for entry in self.entries():
-            room -= entry.size
-            if (room < 0 or entry.used < oldest) and self._remove(entry.folder):
-                gone.append(entry)
+    def prune(self, limit: int) -> None:
+        """Remove the least recently used results until the others fit, and what a dead process left half made."""
+        for entry in beyond(self.entries(), limit):
+            self.remove(entry.folder)
         for left in self.folder.glob(".*"):
             with suppress(OSError):
                 if time.time() - left.stat().st_mtime > _HALF_MADE_SECONDS:
                     shutil.rmtree(left, ignore_errors=True)
-        return gone
 
     def _place(self, key: str) -> Path:
         return self.folder / hashlib.sha256(f"{key} {self._surroundings}".encode()).hexdigest()
@@ -187,10 +209,10 @@ class SharedResults:
 
         device = choose_device(self.device)
         on = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-        return f"noise {RNG_VERSION} torch {torch.__version__} {device.type} {on}"
+        return f"noise {RNG_VERSION} torch {torch.__version__} {device.type} {on} {torch.get_num_threads()} threads"
 
-    def _remove(self, place: Path) -> bool:
-        """Take an entry away; under another name first, so that nobody finds half of it."""
+    def remove(self, place: Path) -> bool:
+        """Take an entry's folder away; under another name first, so that nobody finds half of it."""
         going = self.folder / f".{secrets.token_hex(8)}"
         try:
             place.rename(going)
@@ -216,4 +238,5 @@ def _link(file: Path, to: Path) -> None:
     try:
         os.link(file, to)
     except OSError:
-        shutil.copyfile(file, to)
+        with replacing(to) as temporary:
+            shutil.copyfile(file, temporary)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gdl_core.errors import Fault, RecipeError
+from gdl_core.explain import printable
 from gdl_core.recipe.check import Recipe
 from gdl_core.recipe.load import Source, parse
 from gdl_core.recipe.record import RECORD_FORMAT, versions
@@ -38,9 +39,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Variant:
-    """One run of a sweep: its place on each axis, its recipe with the values in, and its own folder."""
+    """One run of a sweep: its value on each axis, its recipe with them in, and its own folder."""
 
-    place: tuple[int, ...]
     labels: tuple[str, ...]
     recipe: Recipe
     folder: Path
@@ -59,11 +59,11 @@ def parse_each(options: Iterable[str]) -> tuple[Axis, ...]:
     faults: list[Fault] = []
     for option in options:
         name, equals, text = (part.strip() for part in option.partition("="))
-        where = f"--each {option}"
+        where = f"--each {printable(option)}"
         if not equals or not all(part.strip() for part in name.split(".")):
             faults.append(Fault("should be name=first..last, or name=value,value", where))
         elif name in (axis.name for axis in axes):
-            faults.append(Fault(f"'{name}' is varied twice", where))
+            faults.append(Fault(f"'{printable(name)}' is varied twice", where))
         else:
             try:
                 axes.append(_axis(name, text, where))
@@ -114,16 +114,16 @@ def variants(axes: Sequence[Axis], check: Callable[[Sequence[str]], Recipe], fol
     found: list[Variant] = []
     faults: dict[Fault, None] = {}
     names: set[str] = set()
-    for place in itertools.product(*(range(len(axis.texts)) for axis in axes)):
-        labels = tuple(axis.labels[index] for axis, index in zip(axes, place, strict=True))
-        pairs = [f"{axis.name}={axis.texts[index]}" for axis, index in zip(axes, place, strict=True)]
+    for values in itertools.product(*(zip(axis.texts, axis.labels, strict=True) for axis in axes)):
+        labels = tuple(label for _, label in values)
+        pairs = [f"{axis.name}={text}" for axis, (text, _) in zip(axes, values, strict=True)]
         try:
             recipe = check(pairs)
         except RecipeError as error:
-            mine = {f"-s {pair}": f"--each {pair}" for pair in pairs}
+            mine = {f"-s {printable(pair)}": f"--each {printable(pair)}" for pair in pairs}
             faults |= dict.fromkeys(replace(fault, file=mine.get(fault.file, fault.file)) for fault in error.faults)
             continue
-        found.append(Variant(place, labels, recipe, folder / _folder_name(axes, labels, names)))
+        found.append(Variant(labels, recipe, folder / _folder_name(axes, labels, names)))
     if faults:
         raise RecipeError(list(faults))
     return found
@@ -148,6 +148,6 @@ def sweep_record(recipe: Recipe, axes: Sequence[Axis]) -> dict[str, Any]:
         "recipe": recipe.text,
         "name": recipe.name,
         "title": recipe.title,
-        "each": {axis.name: list(axis.labels) for axis in axes},
+        "each": [f"{axis.name}={','.join(axis.texts)}" for axis in axes],
         "versions": versions(),
     }

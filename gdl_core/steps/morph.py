@@ -23,7 +23,9 @@ class Arguments(StepArguments):
         min_length=1, description="pictures, latent points or files; each picture that they hold is a stop"
     )
     frames: int = Field(48, ge=2, le=100_000, description="frames in all")
-    path: Literal["slerp", "lerp"] = Field("slerp", description="slerp: along arcs; lerp: along straight lines")
+    path: Literal["slerp", "lerp", "catmull-rom"] = Field(
+        "slerp", description="slerp: along arcs; lerp: along straight lines; catmull-rom: smoothly past every stop"
+    )
     loop: bool = Field(False, description="go on from the last stop to the first")
     fps: float = Field(24.0, gt=0, le=240, description="frames a second")
 

@@ -163,6 +163,24 @@ def test_show(gdl: Gdl, small: Path) -> None:
     assert "bad.gdl" in gdl("show", "bad.gdl", code=2)
 
 
+def test_show_says_whether_a_model_matches_its_record(gdl: Gdl, tmp_path: Path) -> None:
+    text = """gdl: 1
+steps:
+  data: {do: digits}
+  vae: {do: train, model: vae, data: $data, for: 2 steps, precision: fp32, set: {network: mlp}, save: vae.gdl}
+"""
+    (tmp_path / "trained.yaml").write_text(text)
+    gdl("run", "trained.yaml")
+    model = tmp_path / "runs" / "trained" / "vae.gdl"
+    assert gdl("show", str(model)).endswith("content: as written\n")
+    content = bytearray(model.read_bytes())
+    content[-5] ^= 1
+    model.write_bytes(content)
+    gdl("show", str(model), code=1)
+    model.write_bytes(content[:-7])
+    assert "vae.gdl" in gdl("show", str(model), code=2)
+
+
 def test_a_file_is_made_again_and_compared(gdl: Gdl, small: Path) -> None:
     gdl("run", "small.yaml")
     (small.parent / "kept.png").write_bytes((small.parent / "runs/small/ones.png").read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ def gdl(*arguments: str, cwd: Path, path: str = "") -> str:
 
 def test_every_language_of_a_block_is_tested() -> None:
     told = {language for page in PAGES for language in re.findall(r"^```(\w+)$", (ROOT / page).read_text(), flags=re.M)}
-    assert told == {"sh", "yaml", "python", "toml"}
+    assert told == {"sh", "yaml", "python", "toml", "console"}
 
 
 def test_the_recipe_of_the_readme_makes_its_film(tmp_path: Path) -> None:
@@ -44,12 +45,19 @@ def test_the_recipe_of_the_readme_makes_its_film(tmp_path: Path) -> None:
     for number in range(24):
         Image.fromarray(noise.integers(0, 255, (20, 24, 3), dtype=np.uint8)).save(pictures / f"{number}.png")
     (recipe,) = blocks("README.md", "yaml")
-    (tmp_path / "my.yaml").write_text(recipe.replace("60 epochs", "1 epoch"))
+    (tmp_path / "my.yaml").write_text(recipe.replace("60 epochs", "1 epoch").replace("frames: 96", "frames: 8"))
     gdl("check", "my.yaml", cwd=tmp_path)
     gdl("run", "my.yaml", cwd=tmp_path)
     assert {"pictures.gdl", "samples.png", "film.webp", "film.gif"} <= {
         path.name for path in (tmp_path / "runs" / "my").iterdir()
     }
+    (commands,) = blocks("README.md", "console")
+    told = [gdl(*shlex.split(line, comments=True)[2:], cwd=tmp_path) for line in commands.splitlines()]
+    assert "unchanged  data" in told[0]
+    assert "data: unchanged" in told[1]
+    sweep = tmp_path / "runs" / "my-each"
+    assert len(list(sweep.glob("seed-*_beta-*/film.webp"))) == 8
+    assert {"samples.png", "film.webp", "runs.csv"} <= {path.name for path in sweep.iterdir()}
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

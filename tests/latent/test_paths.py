@@ -19,7 +19,7 @@ coordinates = st.floats(-4, 4, width=32, allow_subnormal=False)
 @given(
     keyframes=st.integers(1, 5).flatmap(lambda k: arrays(np.float32, (k, 3), elements=coordinates)),
     frames=st.integers(2, 40),
-    mode=st.sampled_from(["lerp", "slerp"]),
+    mode=st.sampled_from(["lerp", "slerp", "catmull-rom"]),
     loop=st.booleans(),
 )
 def test_a_path_has_its_ends_and_its_length(keyframes: np.ndarray, frames: int, mode: Mode, loop: bool) -> None:
@@ -32,13 +32,28 @@ def test_a_path_has_its_ends_and_its_length(keyframes: np.ndarray, frames: int, 
         assert (path[-1] == keyframes[-1]).all()
 
 
-def test_frames_that_fall_on_keyframes_are_those_keyframes() -> None:
+@pytest.mark.parametrize("mode", ["slerp", "catmull-rom"])
+def test_frames_that_fall_on_keyframes_are_those_keyframes(mode: Mode) -> None:
     keyframes = np.random.default_rng(0).normal(size=(4, 7)).astype(np.float32)
-    assert (through(keyframes, 13, "slerp")[::4] == keyframes).all()
+    assert (through(keyframes, 13, mode)[::4] == keyframes).all()
     many = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
     for between in (3, 7, 49):
-        assert (through(many, 49 * between + 1, "slerp")[::between] == many).all()
-    assert (through(keyframes, 16, "slerp", loop=True)[::4] == keyframes).all()
+        assert (through(many, 49 * between + 1, mode)[::between] == many).all()
+    assert (through(keyframes, 16, mode, loop=True)[::4] == keyframes).all()
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_smooth_path_turns_less_at_a_stop_than_a_straight_one(loop: bool) -> None:
+    keyframes = np.random.default_rng(3).normal(size=(5, 8)).astype(np.float32)
+
+    def sharpest_turn(mode: Mode) -> float:
+        steps = np.diff(np.concatenate([path := through(keyframes, 401, mode, loop), path[: 2 * loop]]), axis=0)
+        before, after = steps[:-1], steps[1:]
+        norms = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+        return float((np.sum(before * after, axis=1) / norms).min())
+
+    assert sharpest_turn("catmull-rom") > 0.97
+    assert sharpest_turn("lerp") < 0.5
 
 
 def test_slerp_keeps_the_norm_and_lerp_goes_straight() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -57,6 +58,18 @@ def test_a_second_folder_takes_what_the_first_has_made(
     for name in ("a.png", "c.csv", "c.csv.gdl.json"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     assert go(registry, tmp_path / "two", results) == dict.fromkeys("abc", "unchanged")
+
+
+def test_where_files_cannot_be_linked_they_are_copied(
+    registry: Registry, tmp_path: Path, results: SharedResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    go(registry, tmp_path / "one", results)
+    assert go(registry, tmp_path / "two", results)["a"] == "cached"
+    assert not list(tmp_path.rglob(".result*"))
 
 
 def test_a_value_that_was_there_before_is_there_again(
@@ -143,10 +156,10 @@ def test_the_least_recently_used_make_room(registry: Registry, tmp_path: Path, r
     for age, entry in enumerate(reversed(by_age)):
         os.utime(entry.folder / "entry.json", (time.time() - 100 * age,) * 2)
     kept = results.entries()[:2]
-    gone = results.prune(sum(entry.size for entry in kept))
-    assert len(gone) == 2
+    results.prune(sum(entry.size for entry in kept))
     assert [entry.folder for entry in results.entries()] == [entry.folder for entry in kept]
-    assert len(results.prune(10**9, days=50 / 86400)) == 1
+    assert shared.beyond(kept, 10**9, days=50 / 86400) == kept[1:]
+    assert shared.beyond(kept, kept[0].size) == kept[1:]
     small = SharedResults(results.folder, 10, "cpu")
     go(registry, tmp_path / "two", small)
     assert sum(entry.size for entry in small.entries()) <= 10**9
