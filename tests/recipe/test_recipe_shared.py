@@ -69,7 +69,7 @@ def test_where_files_cannot_be_linked_they_are_copied(
     monkeypatch.setattr(os, "link", refuse)
     go(registry, tmp_path / "one", results)
     assert go(registry, tmp_path / "two", results)["a"] == "cached"
-    assert not list(tmp_path.rglob(".result*"))
+    assert not list(tmp_path.rglob(".gdl-part-*"))
 
 
 def test_a_value_that_was_there_before_is_there_again(
