@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +69,47 @@ def test_stopped_and_killed_runs_end_with_the_same_bytes(tmp_path: Path) -> None
     assert code == -signal.SIGKILL
     assert not (tmp_path / "disturbed" / "vae.gdl").exists()
     assert finish(tmp_path, "disturbed") == whole
+
+
+QUICK = """gdl: 1
+title: Stop me
+steps:
+  data: {do: cylinders, n: 40, size: 8}
+  one: {do: pick, data: $data, n: 2, save: one.png}
+  two: {do: pick, data: $data, n: 2, save: two.png}
+"""
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_second_signal_stops_at_once(
+    gdl: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, times: int
+) -> None:
+    from gdl_core.steps import pick
+
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    healthy = pick.run
+    reached = []
+
+    def signalled(arguments: Any, context: Any) -> Any:
+        for _ in range(times):
+            signal.raise_signal(number)
+        reached.append(context.name)
+        return healthy(arguments, context)
+
+    monkeypatch.setattr(pick, "run", signalled)
+    told = gdl("run", "quick.yaml", "--no-cache", "--out", "out", code=130)
+    assert told.startswith("stopping cleanly; once more stops at once\n")
+    if times == 1:  # what is being done is kept, the next step is not begun
+        assert told.endswith("gdl: stopped before step 'two'; run the same command again to go on\n")
+        assert (reached, (tmp_path / "out" / "one.png").exists()) == (["one"], True)
+    else:
+        assert told.endswith("\ngdl: stopped\n")
+        assert (reached, (tmp_path / "out" / "one.png").exists()) == ([], False)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    gdl("run", "quick.yaml", "--no-cache", "--out", "out")
+    gdl("run", "quick.yaml", "--no-cache", "--out", "whole")
+    for name in ("one.png", "two.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -147,6 +147,17 @@ def test_a_disk_that_fills_up_while_writing(tmp_path: Path, monkeypatch: pytest.
     assert load_newest(tmp_path, "key")[0] is not None
 
 
+def test_stopped_at_once_inside_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(file: int) -> None:
+        raise KeyboardInterrupt
+
+    save(tmp_path, "key", _make(1))
+    monkeypatch.setattr(os, "fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path, "key", _make(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000000001.safetensors"]
+
+
 def test_the_state_is_readable_by_anybody(tmp_path: Path) -> None:
     path = save(tmp_path, "key", _make())
     with safetensors.safe_open(path, framework="np") as file:
