@@ -1,7 +1,8 @@
 """What a run folder remembers: which steps are complete, what they wrote, and which state belongs to which key.
 
 `run.lock.json` says what is complete; `.gdl/<step>/key` says what a step's private state was begun with, so that losing
-the lock file loses no checkpoint. Both are written to a temporary name and renamed.
+the lock file loses no checkpoint; `.gdl/begun.json` is there from a run's start to its report, so that one that was
+killed is known. All are written to a temporary name and renamed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gdl_core.recipe.hashes import file_digest
 
 LOCK = "run.lock.json"
 STATE = ".gdl"
+BEGUN = "begun.json"  # no step can be called so
 _FORMAT = 1
 
 
@@ -66,6 +68,26 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def at_work(self) -> bool:
+        """Return whether a run is at work in the folder. Asked only where one has begun: asking takes the lock."""
+        if not (self.path / STATE / "lock").is_file():
+            return False
+        try:
+            with FileLock(self.path / STATE / "lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to lock, as a folder of somebody else's
+            return False
+
+    def mark_begun(self, facts: Mapping[str, Any]) -> None:
+        """Write what is known of a run at its start."""
+        write_bytes(self.path / STATE / BEGUN, json.dumps(facts).encode())
+
+    def mark_ended(self) -> None:
+        """Forget that a run has begun: its report tells all."""
+        (self.path / STATE / BEGUN).unlink(missing_ok=True)
 
     def state(self, step: str) -> Path:
         """Return the folder of a step's private state."""

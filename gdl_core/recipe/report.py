@@ -1,11 +1,13 @@
-"""The page about a run: `report.md` for people, `report.json` for programs."""
+"""What is told of a run: `report.html` and `report.md` for people, `report.json` for programs."""
 
 from __future__ import annotations
 
 import json
+import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ import gdl_core
 from gdl_core.media.atomic import write_bytes
 from gdl_core.recipe.keep import FACTS
 from gdl_core.recipe.timing import spent
+from gdl_core.registry import Registry
 from gdl_core.values import Cell, Table, TrainedModel
 
 _PICTURES = (".png", ".gif", ".webp", ".jpg", ".jpeg", ".svg")
@@ -23,7 +26,7 @@ _MOST_LINKS = 12
 
 @dataclass
 class StepReport:
-    """What is told of one step: `outputs` relative to the run folder, `seconds` of the run that did it.
+    """What is told of one step: `outputs` relative to the run folder, `seconds` of the run that did it, its `key`.
 
     `spent` is what those seconds went into, where a recipe says how long ("40 epochs"); `history` the training curves.
     """
@@ -37,6 +40,7 @@ class StepReport:
     table: dict[str, Any] | None = None
     spent: str = ""
     history: dict[str, Any] | None = None
+    key: str = ""
 
     @property
     def ends(self) -> dict[str, Cell]:
@@ -48,7 +52,7 @@ class StepReport:
     def tell(self, value: Any, arguments: Any) -> None:
         """Take from a step's result what is told of it."""
         self.table = table_facts(value)
-        self.history = table_facts(value.history) if isinstance(value, TrainedModel) else None
+        self.history = _history(value.history) if isinstance(value, TrainedModel) else None
         self.spent = spent(arguments)
 
     def keep(self, folder: Path) -> None:
@@ -68,6 +72,39 @@ class StepReport:
             return
 
 
+@dataclass
+class RunReport:
+    """What is told of a whole run.
+
+    Attributes:
+        recipe: its name; `text` is the recipe as run.
+        planned: the steps that were to be done, in their order.
+        saves: for each step the paths of its `save`.
+        started: ISO 8601, UTC. `seconds` is how long the run took.
+        where: device, threads and versions, see `machine`.
+        error: why it failed or was stopped, in one line.
+    """
+
+    title: str
+    recipe: str
+    text: str
+    seed: int
+    planned: tuple[str, ...]
+    saves: Mapping[str, tuple[str, ...]]
+    started: str
+    seconds: float = 0.0
+    status: Literal["done", "failed", "stopped"] = "done"
+    error: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    steps: list[StepReport] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `report.json` holds."""
+        facts = {name: getattr(self, name) for name in ("title", "recipe", "status", "error", "started", "seconds")}
+        facts |= {"seed": self.seed, "gdl": gdl_core.__version__, **self.where, "planned": list(self.planned)}
+        return facts | {"steps": [asdict(step) for step in self.steps]}
+
+
 def table_facts(value: Any) -> dict[str, Any] | None:
     """Return the numbers of a table or of a figure as JSON, None for other values."""
     table = getattr(value, "data", None) if getattr(value, "kind", "") == "figure" else value
@@ -77,36 +114,59 @@ def table_facts(value: Any) -> dict[str, Any] | None:
     return {"title": table.title, "header": list(table.header), "count": len(table.rows), "rows": rows}
 
 
-def machine(device: str, folder: Path) -> dict[str, Any]:
-    """Return the device that `auto` means here and the number of threads; what the last report said if torch rested."""
+def _history(table: Table) -> dict[str, Any] | None:
+    """Return training curves; of very many points every so manieth and the last."""
+    every = -(-len(table.rows) // (_MOST_FACTS - 1))
+    rows = table.rows if len(table.rows) <= _MOST_FACTS else (*table.rows[:-1:every], table.rows[-1])
+    facts = table_facts(replace(table, rows=rows))
+    return facts and {**facts, "count": len(table.rows)}
+
+
+def machine(device: str, folder: Path, registry: Registry) -> dict[str, Any]:
+    """Return the device that `auto` means here, the number of threads, and versions.
+
+    What only torch could tell is what the last report said if torch rested.
+    """
+    plugins = {info.name: f"{info.package} {info.version}".strip() for info in registry.plugins if info.ok}
     torch = sys.modules.get("torch")
     if torch is None:
-        try:
+        from gdl_core.recipe.record import torch_version
+
+        facts: dict[str, Any] = {"device": device, "threads": None}
+        told: dict[str, Any] = {"gdl": gdl_core.__version__, "torch": torch_version(), "rng": None}
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             before = json.loads((folder / "report.json").read_bytes())
-            return {"device": str(before["device"]), "threads": before["threads"]}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {"device": device, "threads": None}
-    name = device
-    if device == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda"):
-        name += f" ({torch.cuda.get_device_name(name)})"
-    return {"device": name, "threads": torch.get_num_threads()}
+            facts = {"device": str(before["device"]), "threads": before["threads"]}
+            told["rng"] = before.get("versions", {}).get("rng")
+    else:
+        from gdl_core.recipe.record import versions
+
+        name = device
+        if device == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name.startswith("cuda"):
+            name += f" ({torch.cuda.get_device_name(name)})"
+        facts, told = {"device": name, "threads": torch.get_num_threads()}, {**versions()}
+    return {**facts, "versions": {**told, "python": platform.python_version(), "plugins": plugins}}
 
 
-def write_report(folder: Path, title: str, seed: int, where: Mapping[str, Any], steps: Sequence[StepReport]) -> None:
-    """Write `report.md` and `report.json` into the run folder."""
-    facts = {"title": title, "seed": seed, "gdl": gdl_core.__version__, **where, "steps": [asdict(s) for s in steps]}
-    write_bytes(folder / "report.json", (json.dumps(facts, indent=1) + "\n").encode())
-    write_bytes(folder / "report.md", _markdown(title, seed, where, steps).encode())
+def write_report(folder: Path, run: RunReport, base: Path) -> None:
+    """Write `report.json`, `report.md` and `report.html` into the run folder; `base` is the folder of the recipe."""
+    from gdl_core.recipe.page import make_page
+
+    write_bytes(folder / "report.json", (json.dumps(run.facts(), indent=1) + "\n").encode())
+    write_bytes(folder / "report.md", _markdown(run).encode())
+    write_bytes(folder / "report.html", make_page(run, folder, base).encode())
 
 
-def _markdown(title: str, seed: int, where: Mapping[str, Any], steps: Sequence[StepReport]) -> str:
-    threads = f", {where['threads']} threads" if where.get("threads") else ""
-    lines = [f"# {title}", "", f"Seed {seed}, on {where['device']}{threads}, gdl {gdl_core.__version__}.", ""]
+def _markdown(run: RunReport) -> str:
+    threads = f", {run.where['threads']} threads" if run.where.get("threads") else ""
+    where = f"Seed {run.seed}, on {run.where['device']}{threads}, gdl {gdl_core.__version__}."
+    lines = [f"# {run.title}", "", where, ""]
+    lines += [f"{run.status.capitalize()}: {run.error}", ""] if run.error else []
     lines += ["| step | does | | seconds |", "| --- | --- | --- | ---: |"]
-    lines += [f"| {step.name} | {step.do} | {step.status} | {step.seconds:.1f} |" for step in steps]
-    for step in steps:
+    lines += [f"| {step.name} | {step.do} | {step.status} | {step.seconds:.1f} |" for step in run.steps]
+    for step in run.steps:
         if step.outputs or step.notes or (step.table and _shows(step)):
             lines += ["", f"## {step.name}", ""]
             lines += [f"- {note}" for note in step.notes]
