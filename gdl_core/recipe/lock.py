@@ -44,7 +44,7 @@ class RunFolder:
         try:
             content = json.loads((path / LOCK).read_bytes())
             steps = content["steps"] if content["gdl"] == _FORMAT else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             steps = {}
         good = isinstance(steps, dict) and all(isinstance(entry, dict) for entry in steps.values())
         return cls(path, steps if good else {})
