@@ -29,13 +29,18 @@ FLAGS = (
 )  # fmt: skip
 VIEWS = {"desktop": (1200, 900), "phone": (400, 800)}
 MOST_HEIGHT = 16_000  # pixels; a browser draws no more at once
-LOOK = """(() => ({
-  broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt),
-  films: [...document.querySelectorAll('video')].filter(v => v.error).map(v => v.getAttribute('aria-label')),
-  wide: document.documentElement.scrollWidth - innerWidth,
-  height: document.documentElement.scrollHeight,
-  scripts: document.scripts.length,
-}))()"""
+LOOK = """(async () => {
+  const films = [...document.querySelectorAll('video')];
+  const waiting = () => films.some(v => !v.error && v.readyState < 2);
+  for (let n = 0; n < 50 && waiting(); n++) await new Promise(done => setTimeout(done, 100));
+  return {
+    broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt),
+    films: films.filter(v => v.readyState < 2).map(v => v.getAttribute('aria-label')),
+    wide: document.documentElement.scrollWidth - innerWidth,
+    height: document.documentElement.scrollHeight,
+    scripts: document.scripts.length,
+  };
+})()"""
 
 
 class Browser:
@@ -97,7 +102,7 @@ class Browser:
         self.ask("Emulation.setDeviceMetricsOverride", height=height, **shape)
         self.ask("Page.navigate", url=address)
         self.wait("Page.loadEventFired")
-        seen = self.ask("Runtime.evaluate", expression=LOOK, returnByValue=True)["result"]["value"]
+        seen = self.ask("Runtime.evaluate", expression=LOOK, returnByValue=True, awaitPromise=True)["result"]["value"]
         self.ask("Emulation.setDeviceMetricsOverride", height=min(seen["height"], MOST_HEIGHT), **shape)
         picture = b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
         wrong = [f"picture '{name}' is not shown" for name in seen["broken"]]

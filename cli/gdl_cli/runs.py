@@ -30,7 +30,7 @@ class FoundRun:
         name: its path below the folder that was asked for.
         status: done, failed, stopped, at work, unfinished (it was killed), or damaged.
         started: ISO 8601, UTC; where nothing tells, when the folder was changed.
-        seconds: of the run; None where that is not known.
+        seconds: what the steps took when they were done, or since a run at work began; None where that is not known.
         done, steps: how many steps are complete, of how many.
         size: bytes of all files.
         error: why it failed or was stopped.
@@ -120,14 +120,14 @@ def _reported(path: Path, name: str, report: dict[str, Any]) -> FoundRun:
     known = told if told in ("done", "failed", "stopped") else None
     status = known or next((end for end in ends if end in ("failed", "stopped")), "done")
     started = _time(report.get("started"))
-    seconds = report.get("seconds")
+    times = [step.get("seconds") for step in steps]
     planned = report.get("planned")
     return FoundRun(
         name,
         _text(report.get("title")),
         status,
         _iso(started) if started else _changed(path / "report.json"),
-        float(seconds) if isinstance(seconds, int | float) else None,
+        round(sum(time for time in times if isinstance(time, int | float)), 3),
         sum(end in _COMPLETE for end in ends),
         len(planned) if isinstance(planned, list) else len(steps),
         _size(path),

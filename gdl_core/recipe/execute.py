@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,14 @@ class _Run:
         planned = [entry for entry in self.plan if entry.step.name in wanted]
         self.every_time = uncached(self.recipe)
         write_bytes(path / "recipe.yaml", self.recipe.text.encode())
-        report = self._begin(planned)
+        report = RunReport.begin(self.recipe, planned, self.reports)
+        self.folder.mark_begun(
+            {
+                "title": report.title,
+                "started": report.started,
+                "planned": {entry.step.name: entry.key for entry in planned},
+            }
+        )
         began = time.perf_counter()
         self.observers.run_start(path, self.recipe.title, [entry.step.name for entry in planned])
         error: BaseException | None = None
@@ -143,24 +149,6 @@ class _Run:
                 self.folder.mark_ended()
             self.observers.run_end(path, error)
         return RunResult(path, self.reports)
-
-    def _begin(self, planned: list[PlannedStep]) -> RunReport:
-        recipe = self.recipe
-        report = RunReport(
-            recipe.title,
-            recipe.name,
-            recipe.text,
-            recipe.seed,
-            planned=tuple(entry.step.name for entry in planned),
-            saves={entry.step.name: entry.step.save for entry in planned},
-            started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            steps=self.reports,
-        )
-        keys = {entry.step.name: entry.key for entry in planned}
-        self.folder.mark_begun(
-            {"title": report.title, "recipe": report.recipe, "started": report.started, "planned": keys}
-        )
-        return report
 
     def _check_cancelled(self, step: CheckedStep) -> None:
         if self.cancelled():

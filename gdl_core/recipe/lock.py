@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ class RunFolder:
 
     def mark_ended(self) -> None:
         """Forget that a run has begun: its report tells all."""
-        (self.path / STATE / BEGUN).unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.path / STATE / BEGUN).unlink(missing_ok=True)
 
     def state(self, step: str) -> Path:
         """Return the folder of a step's private state."""

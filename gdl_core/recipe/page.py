@@ -142,4 +142,4 @@ def _cell(cell: Any) -> str:
 def _versions(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     names = {"gdl": "gdl", "torch": "torch", "python": "Python", "rng": "noise"}
     found = [(name, str(told[key])) for key, name in names.items() if told.get(key)]
-    return found + [(f"plugin {name}", package) for name, package in told.get("plugins", {}).items()]
+    return found + [(f"plugin {name}", package) for name, package in told.get("plugins", {}).items() if package]

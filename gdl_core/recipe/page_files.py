@@ -56,6 +56,16 @@ class ShownFile:
         """How many times a small picture is enlarged, so that its pixels can be seen."""
         return 1 if not self.shape else min(_LARGEST, max(1, _SMALL // max(1, *self.shape)))
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it asks for more room than a small tile."""
+        return self.kind == "film" or bool(self.shape and self.shape[0] * self.scale > _SMALL)
+
+    @property
+    def short(self) -> str:
+        """The name without its folders."""
+        return PurePosixPath(self.name).name
+
 
 @dataclass(frozen=True)
 class ShownFiles:

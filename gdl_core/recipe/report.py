@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import gdl_core
 from gdl_core.media.atomic import write_bytes
@@ -18,10 +19,11 @@ from gdl_core.recipe.timing import spent
 from gdl_core.registry import Registry
 from gdl_core.values import Cell, Table, TrainedModel
 
-_PICTURES = (".png", ".gif", ".webp", ".jpg", ".jpeg", ".svg")
-_MOST_ROWS = 60
+if TYPE_CHECKING:
+    from gdl_core.recipe.check import Recipe
+    from gdl_core.recipe.plan import PlannedStep
+
 _MOST_FACTS = 500  # rows in report.json; the points of a map are in the map's own file
-_MOST_LINKS = 12
 
 
 @dataclass
@@ -98,6 +100,14 @@ class RunReport:
     where: Mapping[str, Any] = field(default_factory=dict)
     steps: list[StepReport] = field(default_factory=list)
 
+    @classmethod
+    def begin(cls, recipe: Recipe, planned: Sequence[PlannedStep], steps: list[StepReport]) -> RunReport:
+        """Return the report of a run that starts now; `steps` is filled as it goes on."""
+        names = tuple(entry.step.name for entry in planned)
+        saves = {entry.step.name: entry.step.save for entry in planned}
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return cls(recipe.title, recipe.name, recipe.text, recipe.seed, names, saves, now, steps=steps)
+
     def facts(self) -> dict[str, Any]:
         """Return what `report.json` holds."""
         facts = {name: getattr(self, name) for name in ("title", "recipe", "status", "error", "started", "seconds")}
@@ -153,62 +163,8 @@ def machine(device: str, folder: Path, registry: Registry) -> dict[str, Any]:
 def write_report(folder: Path, run: RunReport, base: Path) -> None:
     """Write `report.json`, `report.md` and `report.html` into the run folder; `base` is the folder of the recipe."""
     from gdl_core.recipe.page import make_page
+    from gdl_core.recipe.page_markdown import make_markdown
 
     write_bytes(folder / "report.json", (json.dumps(run.facts(), indent=1) + "\n").encode())
-    write_bytes(folder / "report.md", _markdown(run).encode())
+    write_bytes(folder / "report.md", make_markdown(run).encode())
     write_bytes(folder / "report.html", make_page(run, folder, base).encode())
-
-
-def _markdown(run: RunReport) -> str:
-    threads = f", {run.where['threads']} threads" if run.where.get("threads") else ""
-    where = f"Seed {run.seed}, on {run.where['device']}{threads}, gdl {gdl_core.__version__}."
-    lines = [f"# {run.title}", "", where, ""]
-    lines += [f"{run.status.capitalize()}: {run.error}", ""] if run.error else []
-    lines += ["| step | does | | seconds |", "| --- | --- | --- | ---: |"]
-    lines += [f"| {step.name} | {step.do} | {step.status} | {step.seconds:.1f} |" for step in run.steps]
-    for step in run.steps:
-        if step.outputs or step.notes or (step.table and _shows(step)):
-            lines += ["", f"## {step.name}", ""]
-            lines += [f"- {note}" for note in step.notes]
-            lines += [""] if step.notes else []
-            lines += _links(step)
-            if step.table and _shows(step):
-                lines += ["", *_table(step.table)]
-    return "\n".join(lines) + "\n"
-
-
-def _shows(step: StepReport) -> bool:
-    """A figure's numbers can be thousands; only tables a person would read are shown."""
-    return step.table is not None and 0 < len(step.table["rows"]) <= _MOST_ROWS
-
-
-def _links(step: StepReport) -> list[str]:
-    shown = [output for output in step.outputs if not output.endswith(".gdl.json")]
-    more = f"and {len(shown) - _MOST_LINKS} more\n"
-    return [_link(output, step.name) for output in shown[:_MOST_LINKS]] + [more] * (len(shown) > _MOST_LINKS)
-
-
-def _link(output: str, name: str) -> str:
-    target = output.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
-    if output.lower().endswith(_PICTURES):
-        return f"![{name}]({target})\n"
-    return f"[{output}]({target})\n"
-
-
-def _table(table: Mapping[str, Any]) -> list[str]:
-    header = [_cell(word) for word in table["header"]]
-    numbers = [
-        all(isinstance(row[i], int | float) or row[i] is None for row in table["rows"]) for i in range(len(header))
-    ]
-    lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---:" if n else "---" for n in numbers) + " |"]
-    return lines + ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table["rows"]]
-
-
-def _cell(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, float):
-        return f"{cell:.4g}"
-    return str(cell).replace("|", "\\|").replace("\n", " ")

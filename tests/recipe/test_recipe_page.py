@@ -33,7 +33,7 @@ MAY_STAND = (
     "section span style summary table tbody td th thead time title tr ul video svg text line polyline circle"
 )
 
-HOSTILE = "</script><img src=x onerror=alert(1)>'\"&{{ 7*7 }}</title><!--"
+HOSTILE = "</script><img src=x onerror=alert(1)>'\"><script>&{{ 7*7 }}</title><!--"
 
 
 class Page(HTMLParser):
@@ -112,7 +112,8 @@ def test_pictures_films_items_notes_tables_and_the_recipe_are_in_the_page(regist
     run(registry, tmp_path / "run", TEXT)
     page = shown(tmp_path / "run")
     pictures = [address for address in page.addresses if address.startswith("data:image/png;base64,")]
-    assert len(pictures) == 1 + 24  # the second format of one picture is a link
+    assert len(pictures) == 1 + 24
+    assert page.tags.count("img") == len(pictures)  # the second format of one picture is a link
     assert [address[:22] for address in page.addresses if "video" in address] == ["data:video/mp4;base64,"]
     assert page.tags.count("video") == 1
     for told in (
