@@ -16,7 +16,7 @@ _FIRST = ("loss", "rmse", "reconstruction", "kl")
 _WIDTH, _HEIGHT = 360, 210
 _TOP, _RIGHT, _BOTTOM = 10, 12, 36
 _LETTER = 6.4  # the width of a digit at 11 px, from above
-_HUGE = 1e150  # beyond it differences overflow
+_HUGE, _TINY = 1e150, 1e-150  # beyond these differences overflow, or vanish
 _TICKS = 6
 
 Point = tuple[float, float]
@@ -94,9 +94,11 @@ def ticks(low: float, high: float, most: int = _TICKS, whole: bool = False) -> l
 
 
 def _label(value: float, step: float, decimals: int) -> str:
-    if decimals > 4 or step >= 1e6:
-        return f"{value:.3g}" if value and abs(step / value) > 1e-3 else f"{value:.10g}"
-    return f"{value:.{decimals}f}" if value else f"{0:.{decimals}f}"
+    """Return a number with as many digits as it takes to tell it from its neighbours."""
+    if not value or (decimals <= 4 and step < 1e6):
+        return f"{value:.{decimals if decimals <= 4 else 0}f}"
+    digits = math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(step) + 1e-9) + 1
+    return f"{value:.{max(1, digits)}g}"
 
 
 def _number(cell: Any) -> float:
@@ -107,6 +109,8 @@ def _number(cell: Any) -> float:
         value = float(cell)
     except OverflowError:
         return math.nan
+    if abs(value) < _TINY:
+        return 0.0
     return value if abs(value) < _HUGE else math.nan
 
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from recipe import fakes
 
@@ -323,7 +323,13 @@ def test_gaps_single_points_and_constants_are_drawn() -> None:
     assert draw_curves(history([[1, 1, "words", True]], "loss", "done")) == []
 
 
-_NUMBER = st.none() | st.floats(width=64) | st.integers(-(10**400), 10**400) | st.floats(0.999999, 1.000001)
+_NUMBER = (
+    st.none()
+    | st.floats()
+    | st.floats(-1e-300, 1e-300)
+    | st.integers(-(10**400), 10**400)
+    | st.floats(0.999999, 1.000001)
+)
 
 
 @given(st.lists(st.tuples(_NUMBER, _NUMBER, _NUMBER), max_size=8))
@@ -341,9 +347,11 @@ def test_whatever_the_numbers_the_drawing_is_whole(rows: list[tuple[object, ...]
         assert panel.svg == next(other.svg for other in draw_curves(curves) if other.part == panel.part)
 
 
-@given(st.floats(-1e12, 1e12), st.floats(1e-8, 1e12))
+@given(st.floats(-1e12, 1e12) | st.floats(-1e-4, 1e-4), st.floats(1e-8, 1e12))
+@example(-4.06859e-05, 5.3e-3)
 def test_ticks_lie_inside_are_few_and_differ(low: float, share: float) -> None:
-    high = low + share * max(1.0, abs(low))
+    high = low + share * (abs(low) or 1.0)
+    assume(low == 0 or abs(low) > 1e-150)
     found = ticks(low, high)
     assert 2 <= len(found) <= 7
     room = (high - low) * 1e-6
