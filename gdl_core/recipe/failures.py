@@ -1,14 +1,16 @@
-"""How the failure of a step is told: one line that names the step, and whose fault it is."""
+"""How a failure is told: one line that names the step, and whose fault it is."""
 
 from __future__ import annotations
 
 import errno
 import traceback
 from pathlib import Path
+from typing import Literal
 
 from gdl_core.errors import CancelledError, GdlError, StorageError
 from gdl_core.media.atomic import write_bytes
 from gdl_core.recipe.check import CheckedStep
+from gdl_core.recipe.impersonal import impersonal
 from gdl_core.registry import Registry
 
 _NO_ROOM = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -39,3 +41,14 @@ def told(problem: BaseException, step: CheckedStep, folder: Path, registry: Regi
         f"step '{step.name}': {type(problem).__name__}: {first}; this is a bug in plugin '{plugin}', "
         f"and the traceback is in {log.name} of the run folder"
     )
+
+
+def ended(error: BaseException | None, folder: Path, base: Path) -> tuple[Literal["done", "failed", "stopped"], str]:
+    """Return how a run ended, and why in one line that names no path of this machine."""
+    if error is None:
+        return "done", ""
+    text = str(error) if isinstance(error, GdlError) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    line = impersonal(folder, base)("; ".join(part.strip() for part in text.splitlines() if part.strip()))
+    if isinstance(error, CancelledError | KeyboardInterrupt):
+        return "stopped", line if isinstance(error, CancelledError) else "stopped at once"
+    return "failed", line

@@ -1,7 +1,8 @@
 """What a run folder remembers: which steps are complete, what they wrote, and which state belongs to which key.
 
 `run.lock.json` says what is complete; `.gdl/<step>/key` says what a step's private state was begun with, so that losing
-the lock file loses no checkpoint. Both are written to a temporary name and renamed.
+the lock file loses no checkpoint; `.gdl/begun.json` is there from a run's start to its report, so that one that was
+killed is known. All are written to a temporary name and renamed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from gdl_core.recipe.hashes import file_digest
 
 LOCK = "run.lock.json"
 STATE = ".gdl"
+HELD = "run.lock"  # with a dot, so that no step has this name
+BEGUN = "begun.json"  # no step can be called so
 _FORMAT = 1
 
 
@@ -42,7 +45,7 @@ class RunFolder:
         try:
             content = json.loads((path / LOCK).read_bytes())
             steps = content["steps"] if content["gdl"] == _FORMAT else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             steps = {}
         good = isinstance(steps, dict) and all(isinstance(entry, dict) for entry in steps.values())
         return cls(path, steps if good else {})
@@ -56,7 +59,7 @@ class RunFolder:
         """
         try:
             (self.path / STATE).mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / STATE / "lock")
+            lock = FileLock(self.path / STATE / HELD)
             lock.acquire(timeout=0)
         except Timeout:
             raise InputError(f"another run is at work in {self.path}; wait for it, or choose another --out") from None
@@ -66,6 +69,27 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def at_work(self) -> bool:
+        """Return whether a run is at work in the folder. Asked only where one has begun: asking takes the lock."""
+        if not (self.path / STATE / HELD).is_file():
+            return False
+        try:
+            with FileLock(self.path / STATE / HELD, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to lock, as a folder of somebody else's
+            return False
+
+    def mark_begun(self, facts: Mapping[str, Any]) -> None:
+        """Write what is known of a run at its start."""
+        write_bytes(self.path / STATE / BEGUN, json.dumps(facts).encode())
+
+    def mark_ended(self) -> None:
+        """Forget that a run has begun: its report tells all."""
+        with suppress(OSError):
+            (self.path / STATE / BEGUN).unlink(missing_ok=True)
 
     def state(self, step: str) -> Path:
         """Return the folder of a step's private state."""

@@ -146,7 +146,7 @@ def test_two_runs_of_one_recipe_in_one_folder(gdl: Gdl, small: Path, tmp_path: P
     from filelock import FileLock
 
     gdl("run", str(small), "--out", "here")
-    with FileLock(tmp_path / "here" / ".gdl" / "lock"):
+    with FileLock(tmp_path / "here" / ".gdl" / "run.lock"):
         err = gdl("run", str(small), "--out", "here", code=2)
     assert (
         err == "gdl: another run is at work in " + str(tmp_path / "here") + "; wait for it, or choose another --out\n"
