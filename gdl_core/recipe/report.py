@@ -100,6 +100,7 @@ class RunReport:
         started: ISO 8601, UTC. `seconds` is how long the run took.
         where: device, threads and versions, see `machine`.
         error: why it failed or was stopped, in one line.
+        each: what was varied, where this is of a whole sweep.
     """
 
     title: str
@@ -114,6 +115,7 @@ class RunReport:
     error: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
     steps: list[StepReport] = field(default_factory=list)
+    each: tuple[str, ...] = ()
 
     @classmethod
     def begin(cls, recipe: Recipe, planned: Sequence[PlannedStep], steps: list[StepReport]) -> RunReport:
