@@ -55,7 +55,7 @@ def write_overview(
     done = [outcome for outcome in outcomes if not outcome.error]
     table = _runs(axes, outcomes)
     files = media.write(table, folder / RUNS, record, registry)
-    parts = [_part("runs", "each", files, table, [outcome.variant.folder / PAGE for outcome in outcomes])]
+    parts = [_part("runs", "runs", files, table, [outcome.variant.folder / PAGE for outcome in outcomes])]
     taken = {RUNS}
     for step in done[0].variant.recipe.steps if done else ():
         about = {**record, "step": step.name}
