@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {".": ["gdl_core", "gdl_core.*"], "plugins": ["gdl_*"], "cli": ["gdl_*"]}
 """Source roots, and which packages each brings. The names of the roots themselves are never installed."""
 
-DATA = ["py.typed", "**/*.yaml", "**/*.npz", "**/*.csv", "**/*.gz", "**/*.md", "**/*.txt", "**/*.cuh"]
+DATA = ["py.typed", "**/*.yaml", "**/*.npz", "**/*.csv", "**/*.gz", "**/*.md", "**/*.txt", "**/*.html", "**/*.cuh"]
 """Files beside the code that a package takes along."""
 
 LIBRARIES = (".so", ".pyd", ".dylib", ".dll")

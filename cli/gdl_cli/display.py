@@ -77,7 +77,7 @@ class PlainDisplay(Display):
 
     def run_end(self, folder: Path, error: BaseException | None) -> None:
         if error is None:
-            click.echo(f"report: {_short(folder / 'report.md')}")
+            click.echo(f"report: {_short(folder / 'report.html')}")
 
 
 class JsonDisplay(Display):
@@ -171,7 +171,7 @@ class RichDisplay(Display):
 
     def run_end(self, folder: Path, error: BaseException | None) -> None:
         if error is None:
-            self.console.print(f"report: {_short(folder / 'report.md')}", markup=False, highlight=False)
+            self.console.print(f"report: {_short(folder / 'report.html')}", markup=False, highlight=False)
 
     def _clear(self) -> None:
         if self._task is not None:

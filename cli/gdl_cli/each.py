@@ -13,7 +13,7 @@ from gdl_cli.sources import check_named
 from gdl_core.errors import CancelledError, GdlError, StorageError
 from gdl_core.recipe import SharedResults, plan_run, run_recipe
 from gdl_core.recipe.overview import Outcome, write_overview
-from gdl_core.recipe.sweep import Variant, parse_each, sweep_record, variants
+from gdl_core.recipe.sweep import Variant, parse_each, variants
 from gdl_core.registry import Registry
 
 _ENOUGH = 1 << 60
@@ -57,7 +57,7 @@ def run_each(
         display.say(f"[{number}/{len(runs)}] {run.folder.name}")
         outcomes.append(_outcome(run, registry, device, only, force, display, stop, shared))
     display.say("sheets and tables over all runs")
-    files = write_overview(folder, axes, outcomes, sweep_record(recipe, axes), registry)
+    files = write_overview(folder, recipe, axes, outcomes, registry)
     failed = [outcome for outcome in outcomes if outcome.error]
     _tell(files, failed, as_json)
     return 1 if failed else 0

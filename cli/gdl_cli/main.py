@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new": ("new:new", "Begin a recipe or a plugin."),
     "schema": ("schema:schema", "Print the recipe format as a JSON schema, for editors."),
     "show": ("show:show", "Show what made a file, or what a model is."),
+    "runs": ("runs:runs", "List runs: how they ended, when, how long, how large."),
     "recipes": ("listing:recipes", "List recipes, or show one."),
     "models": ("listing:models", "List models, or show one's settings."),
     "steps": ("listing:steps", "List steps, or show one's settings."),

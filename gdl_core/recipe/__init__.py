@@ -3,7 +3,8 @@
 The way through the room: `load` reads YAML into nodes that know their line; `document` finds vars and steps in them;
 `references` resolves `$name`; `check` finds every fault at once; `plan` gives steps their keys, with `hashes` of files;
 `execute` runs what is not there yet, with `lock` for what is, `shared` for what other runs have made, `record` for what
-outputs carry, `report` for the page about the run; `sweep` varies a recipe, `overview` shows what came out.
+outputs carry, `report` for what is told of the run, `page` for the HTML of it; `sweep` varies a recipe, and `overview`
+shows what came out.
 May import everything in gdl_core; steps never import this room. Checking imports no torch.
 """
 

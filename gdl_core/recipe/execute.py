@@ -18,7 +18,7 @@ from gdl_core.media.atomic import write_bytes
 from gdl_core.noise import Noise
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.choose import known, uncached, with_dependents, with_inputs
-from gdl_core.recipe.failures import told
+from gdl_core.recipe.failures import ended, told
 from gdl_core.recipe.hashes import FileHashes
 from gdl_core.recipe.keep import keep, kept
 from gdl_core.recipe.lock import RunFolder
@@ -26,7 +26,7 @@ from gdl_core.recipe.observers import Observer, Observers, PluginObserver
 from gdl_core.recipe.plan import PlannedStep, make_plan
 from gdl_core.recipe.record import make_record
 from gdl_core.recipe.references import fill
-from gdl_core.recipe.report import StepReport, machine, write_report
+from gdl_core.recipe.report import RunReport, StepReport, machine, write_report
 from gdl_core.recipe.shared import SharedResults
 from gdl_core.registry import Registry
 from gdl_core.specs import DatasetSpec, a_kind
@@ -113,6 +113,15 @@ class _Run:
         planned = [entry for entry in self.plan if entry.step.name in wanted]
         self.every_time = uncached(self.recipe)
         write_bytes(path / "recipe.yaml", self.recipe.text.encode())
+        report = RunReport.begin(self.recipe, planned, self.reports)
+        self.folder.mark_begun(
+            {
+                "title": report.title,
+                "started": report.started,
+                "planned": {entry.step.name: entry.key for entry in planned},
+            }
+        )
+        began = time.perf_counter()
         self.observers.run_start(path, self.recipe.title, [entry.step.name for entry in planned])
         error: BaseException | None = None
         try:
@@ -133,7 +142,11 @@ class _Run:
             raise
         finally:
             with suppress(*[StorageError] * (error is not None)):  # the first failure is the one to tell
-                write_report(path, self.recipe.title, self.recipe.seed, machine(self.device, path), self.reports)
+                report.seconds = round(time.perf_counter() - began, 3)
+                report.status, report.error = ended(error, path, self.recipe.base)
+                report.where = machine(self.device, path, self.registry)
+                write_report(path, report, self.recipe.base)
+                self.folder.mark_ended()
             self.observers.run_end(path, error)
         return RunResult(path, self.reports)
 
@@ -143,7 +156,7 @@ class _Run:
 
     def _unchanged(self, entry: PlannedStep) -> None:
         name = entry.step.name
-        report = StepReport(name, entry.step.spec.name, "unchanged")
+        report = StepReport(name, entry.step.spec.name, "unchanged", key=entry.key)
         report.recall(self.folder.state(name))
         outputs = self.folder.outputs(name)
         report.outputs = [path.relative_to(self.folder.path).as_posix() for path in outputs]
@@ -153,7 +166,7 @@ class _Run:
     def _do(self, entry: PlannedStep, fresh: bool, outputs: bool) -> None:
         """Do one step, write what it saves, remember it; failures are told with the step's name."""
         step = entry.step
-        report = StepReport(step.name, step.spec.name)
+        report = StepReport(step.name, step.spec.name, key=entry.key)
         value = None if fresh else self._found(entry, report)
         inputs = {name: self._value(name) for name in step.inputs} if value is None else {}
         self.observers.step_start(step.name, step.spec.full_name)

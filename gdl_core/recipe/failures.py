@@ -1,4 +1,4 @@
-"""How the failure of a step is told: one line that names the step, and whose fault it is."""
+"""How a failure is told: one line that names the step, and whose fault it is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from gdl_core.errors import CancelledError, GdlError, StorageError
 from gdl_core.files import FULL, cache_folder, cannot_write
 from gdl_core.media.atomic import write_bytes
 from gdl_core.recipe.check import CheckedStep
+from gdl_core.recipe.impersonal import impersonal
 from gdl_core.registry import Registry
 
 
@@ -52,3 +54,14 @@ def _storage(problem: OSError, folder: Path) -> StorageError | None:
     if problem.errno in {*FULL, errno.EROFS}:
         return StorageError(f"{problem.strerror}; make room in {folder} and in {cache_folder()}, and run again")
     return None
+
+
+def ended(error: BaseException | None, folder: Path, base: Path) -> tuple[Literal["done", "failed", "stopped"], str]:
+    """Return how a run ended, and why in one line that names no path of this machine."""
+    if error is None:
+        return "done", ""
+    text = str(error) if isinstance(error, GdlError) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    line = impersonal(folder, base)("; ".join(part.strip() for part in text.splitlines() if part.strip()))
+    if isinstance(error, CancelledError | KeyboardInterrupt):
+        return "stopped", line if isinstance(error, CancelledError) else "stopped at once"
+    return "failed", line

@@ -1,7 +1,8 @@
 """What a run folder remembers: which steps are complete, what they wrote, and which state belongs to which key.
 
 `run.lock.json` says what is complete; `.gdl/<step>/key` says what a step's private state was begun with, so that losing
-the lock file loses no checkpoint. Both are written to a temporary name and renamed.
+the lock file loses no checkpoint; `.gdl/begun.json` is there from a run's start to its report, so that one that was
+killed is known. All are written to a temporary name and renamed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,8 +23,8 @@ from gdl_core.recipe.hashes import file_digest
 
 LOCK = "run.lock.json"
 STATE = ".gdl"
-HOLD = ".lock"
-"""In the state folder: held while a run is at work. No step can have this name."""
+HELD = "run.lock"  # with a dot, so that no step has this name
+BEGUN = "begun.json"  # no step can be called so
 _FORMAT = 1
 
 
@@ -59,7 +60,7 @@ class RunFolder:
             (self.path / STATE).mkdir(parents=True, exist_ok=True)
             if (self.path / STATE).is_symlink():
                 raise InputError(f"{self.path / STATE} leads out of the run folder through a link; remove the link")
-            file = self.path / STATE / HOLD
+            file = self.path / STATE / HELD
             if file.is_symlink():
                 file.unlink()
             lock = FileLock(file)
@@ -73,6 +74,28 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def at_work(self) -> bool:
+        """Return whether a run is at work in the folder. Asked only where one has begun: asking takes the lock."""
+        file = self.path / STATE / HELD
+        if file.is_symlink() or not file.is_file():
+            return False
+        try:
+            with FileLock(file, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to lock, as a folder of somebody else's
+            return False
+
+    def mark_begun(self, facts: Mapping[str, Any]) -> None:
+        """Write what is known of a run at its start."""
+        write_bytes(self.path / STATE / BEGUN, json.dumps(facts).encode())
+
+    def mark_ended(self) -> None:
+        """Forget that a run has begun: its report tells all."""
+        with suppress(OSError):
+            (self.path / STATE / BEGUN).unlink(missing_ok=True)
 
     def state(self, step: str) -> Path:
         """Return the folder of a step's private state."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,19 @@ from PIL import Image
 from gdl_core import media
 from gdl_core.errors import GdlError
 from gdl_core.media import ITEM
+from gdl_core.media.atomic import write_bytes
 from gdl_core.media.raster import to_image, to_pixels
 from gdl_core.media.sheet import Grid, draw, flatten, nice_columns
+from gdl_core.recipe.check import Recipe
 from gdl_core.recipe.lock import RunFolder
-from gdl_core.recipe.report import StepReport
-from gdl_core.recipe.sweep import Axis, Variant
+from gdl_core.recipe.page import make_page
+from gdl_core.recipe.report import RunReport, StepReport, machine, table_facts
+from gdl_core.recipe.sweep import Axis, Variant, sweep_record
 from gdl_core.registry import Registry
 from gdl_core.values import Cell, Figure, Frames, Images, Table
 
 RUNS = "runs.csv"
+PAGE = "report.html"
 _WIDTH = 1640
 _LEAST, _MOST, _MOST_IN_FILMS = 96, 512, 384
 _ITEMS = 8
@@ -42,26 +45,60 @@ class Outcome:
 
 
 def write_overview(
-    folder: Path, axes: Sequence[Axis], outcomes: Sequence[Outcome], record: Mapping[str, Any], registry: Registry
+    folder: Path, recipe: Recipe, axes: Sequence[Axis], outcomes: Sequence[Outcome], registry: Registry
 ) -> list[Path]:
-    """Write a sweep's sheets, films and tables into its folder, under the names that its runs gave theirs.
+    """Write a sweep's sheets, films and tables into its folder, under the names that its runs gave theirs, and a page.
 
-    `runs.csv` has a row for each run: its values, how it ended, and where models end up.
+    `runs.csv` has a row for each run: its values, how it ended, and where models end up. `report.html` shows all of it.
     """
+    record = sweep_record(recipe, axes)
     done = [outcome for outcome in outcomes if not outcome.error]
-    files = media.write(_runs(axes, outcomes), folder / RUNS, record, registry)
+    table = _runs(axes, outcomes)
+    files = media.write(table, folder / RUNS, record, registry)
+    parts = [_part("runs", "runs", files, table, [outcome.variant.folder / PAGE for outcome in outcomes])]
     taken = {RUNS}
     for step in done[0].variant.recipe.steps if done else ():
         about = {**record, "step": step.name}
+        written: list[Path] = []
         for save in _different(step.save):
             value = _pictures(save, step.name, axes, done, registry)
             if value is not None:
                 name = _free(_stem(save), PurePosixPath(save).suffix, taken)
-                files += media.write(value, folder / name, about, registry)
-        table = _table(step.name, axes, done)
-        if table is not None:
-            files += media.write(table, folder / _free(step.name, ".csv", taken), about, registry)
-    return files
+                written += media.write(value, folder / name, about, registry)
+        numbers = _table(step.name, axes, done)
+        if numbers is not None:
+            written += media.write(numbers, folder / _free(step.name, ".csv", taken), about, registry)
+        if written:
+            parts.append(_part(step.name, step.spec.name, written, numbers))
+            files += written
+    _write_page(folder, recipe, axes, outcomes, parts, registry)
+    return [*files, folder / PAGE]
+
+
+def _part(name: str, do: str, files: Sequence[Path], table: Table | None, more: Sequence[Path] = ()) -> StepReport:
+    """Return what the page tells of some files, as if one step had made them."""
+    report = StepReport(name, do, table=table_facts(table))
+    report.outputs = [path.name for path in files]
+    report.outputs += [f"{path.parent.name}/{path.name}" for path in more if path.is_file()]
+    return report
+
+
+def _write_page(
+    folder: Path,
+    recipe: Recipe,
+    axes: Sequence[Axis],
+    outcomes: Sequence[Outcome],
+    parts: list[StepReport],
+    registry: Registry,
+) -> None:
+    run = RunReport.begin(recipe, [], parts)
+    parts[0].seconds = sum(step.seconds for outcome in outcomes for step in outcome.steps)
+    run.each = tuple(axis.option for axis in axes)
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    if failed:
+        run.status, run.error = "failed", f"{failed} of {len(outcomes)} runs failed; the table says why"
+    run.where = machine(recipe.device, folder, registry)
+    write_bytes(folder / PAGE, make_page(run, folder, recipe.base).encode())
 
 
 def _free(stem: str, suffix: str, taken: set[str]) -> str:

@@ -38,11 +38,12 @@ def versions() -> dict[str, str | int]:
     """Return what besides plugins decides the bits of a result."""
     from gdl_core.kernels import RNG_VERSION
 
-    return {"gdl": gdl_core.__version__, "torch": _version("torch"), "rng": RNG_VERSION}
+    return {"gdl": gdl_core.__version__, "torch": torch_version(), "rng": RNG_VERSION}
 
 
-def _version(package: str) -> str:
+def torch_version() -> str:
+    """Return the version of torch that is installed, without importing it; empty if that is not known."""
     try:
-        return version(package)
+        return version("torch")
     except PackageNotFoundError:
         return ""

@@ -12,7 +12,7 @@ from gdl_core.registry import Registry
 from gdl_core.specs import Kind
 
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|\Z)", re.IGNORECASE)
-RESERVED = ("recipe.yaml", "report.md", "report.json", "run.lock.json", "error.log")
+RESERVED = ("recipe.yaml", "report.md", "report.json", "report.html", "run.lock.json", "error.log")
 
 
 class SavePlan:

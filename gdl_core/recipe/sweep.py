@@ -32,6 +32,11 @@ class Axis:
     labels: tuple[str, ...]
 
     @property
+    def option(self) -> str:
+        """What `--each` takes."""
+        return f"{self.name}={','.join(self.texts)}"
+
+    @property
     def short(self) -> str:
         """The last part of the name, for captions."""
         return self.name.rpartition(".")[2]
@@ -148,6 +153,6 @@ def sweep_record(recipe: Recipe, axes: Sequence[Axis]) -> dict[str, Any]:
         "recipe": recipe.text,
         "name": recipe.name,
         "title": recipe.title,
-        "each": [f"{axis.name}={','.join(axis.texts)}" for axis in axes],
+        "each": [axis.option for axis in axes],
         "versions": versions(),
     }

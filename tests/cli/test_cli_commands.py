@@ -57,7 +57,7 @@ def test_every_command_has_help(command: str, gdl: Gdl) -> None:
 
 def test_commands_that_need_no_torch_import_none() -> None:
     lines = ["check digits", "run digits --dry-run", "plugins", "models vae", "steps train", "datasets images"]
-    lines += ["measures", "formats", "recipes digits", "new --help", "check nothing.yaml"]
+    lines += ["measures", "formats", "runs .", "recipes digits", "new --help", "check nothing.yaml"]
     code = (
         "import sys; from gdl_cli.main import run\n"
         f"for line in {lines!r}:\n"
@@ -123,7 +123,7 @@ def test_run_dry_run_again_and_force(gdl: Gdl, small: Path) -> None:
     first = gdl("run", "small.yaml")
     assert "Ones\n" in first
     assert "ones: done in" in first
-    assert "report: runs/small/report.md" in first
+    assert "report: runs/small/report.html" in first
     assert (small.parent / "runs" / "small" / "each" / "1.png").is_file()
     assert gdl("run", "small.yaml").count("unchanged") == 2
     assert "ones: done in" in gdl("run", "small.yaml", "--force", "ones")

@@ -51,5 +51,5 @@ def test_lines_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
     assert lines[3].startswith("vae: 50/100  loss 12.35  kl 4.5")
     assert lines[3].endswith(" s left")
     assert "grid: unchanged: 0.png, 1.png, 2.png, 3.png and 2 more" in lines
-    assert lines[-1] == "report: report.md"
+    assert lines[-1] == "report: report.html"
     assert "\x1b" not in "".join(lines)

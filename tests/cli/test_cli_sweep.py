@@ -55,7 +55,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_each_value_is_a_run_and_all_are_on_one_sheet(gdl: Gdl, small: Path) -> None:
     out = gdl("run", str(small), "--each", "seed=1..3", "--each", "n=1,2")
     assert "[6/6] seed-3_n-2" in out
-    assert out.rstrip().endswith("runs/small-each/each.png")
+    assert out.rstrip().endswith("runs/small-each/report.html")
     folder = Path("runs/small-each")
     assert len(list(folder.glob("seed-*/ones.png"))) == 6
     assert (folder / "seed-3_n-2" / "each" / "1.png").is_file()
@@ -76,7 +76,7 @@ def test_a_sweep_as_json(gdl: Gdl, small: Path) -> None:
     lines = [json.loads(line) for line in gdl("run", str(small), "--each", "seed=1,2", "--json").splitlines()]
     assert lines[-1] == {
         "event": "sweep_end",
-        "files": ["runs/small-each/runs.csv", "runs/small-each/ones.png", "runs/small-each/each.png"],
+        "files": [f"runs/small-each/{name}" for name in ("runs.csv", "ones.png", "each.png", "report.html")],
         "failed": 0,
     }
     dry = gdl("run", str(small), "--each", "seed=1..2", "--json", "--dry-run").splitlines()
@@ -146,7 +146,7 @@ def test_two_runs_of_one_recipe_in_one_folder(gdl: Gdl, small: Path, tmp_path: P
     from filelock import FileLock
 
     gdl("run", str(small), "--out", "here")
-    with FileLock(tmp_path / "here" / ".gdl" / ".lock"):
+    with FileLock(tmp_path / "here" / ".gdl" / "run.lock"):
         err = gdl("run", str(small), "--out", "here", code=2)
     assert (
         err == "gdl: another run is at work in " + str(tmp_path / "here") + "; wait for it, or choose another --out\n"

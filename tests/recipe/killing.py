@@ -95,7 +95,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def temporary(folder: Path) -> list[str]:
     """Return the temporary files that lie in a run folder."""
-    return [name for name, _ in _files(folder) if name.rpartition("/")[2].startswith(".") and name != ".gdl/.lock"]
+    return [name for name, _ in _files(folder) if name.rpartition("/")[2].startswith(".")]
 
 
 def wounds(folder: Path, whole: Path) -> list[str]:
@@ -108,7 +108,7 @@ def _wound(name: str, path: Path, whole: Path) -> str:
     from gdl_core.training.checkpoint import load
 
     last = path.name
-    if last.startswith(".") or last == "log.jsonl":  # the log is begun again from the checkpoint
+    if last.startswith(".") or last in ("log.jsonl", "run.lock"):  # the log is begun again from the checkpoint
         return ""
     try:
         if last.startswith("checkpoint-"):
@@ -116,7 +116,7 @@ def _wound(name: str, path: Path, whole: Path) -> str:
         elif name == "run.lock.json":
             mine, theirs = (json.loads(file.read_bytes())["steps"] for file in (path, whole / name))
             return "" if mine.items() <= theirs.items() else "says other things"
-        elif last in ("result.json", "report.json"):
+        elif last in ("result.json", "report.json", "begun.json"):
             json.loads(path.read_bytes())
         elif name.startswith("report."):
             return "" if path.read_bytes().endswith(b"\n") else "is cut short"
@@ -156,7 +156,7 @@ def _watch(folder: Path, log: Path, at: int) -> None:
     def due(what: str, file: Any) -> bool:
         nonlocal count
         name = place(file)
-        if name is None or name == ".gdl/.lock":
+        if name is None or name == ".gdl/run.lock":
             return False
         count += 1
         os.write(out, f"{what}\t{_RANDOM.sub('', name)}\n".encode())

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from media.values import pictures
 
-from gdl_core.recipe.keep import VALUE, keep, kept
+from gdl_core.recipe.keep import FACTS, VALUE, keep, kept
+from gdl_core.recipe.report import StepReport
 from gdl_core.registry import Registry
 from gdl_core.values import Column, Figure, Frames, Images, Latents, Table, Text, Vector
 
@@ -80,3 +81,32 @@ def test_what_cannot_be_read_is_not_there(spoilt: bytes, tmp_path: Path) -> None
 def test_another_kind_is_not_there(tmp_path: Path) -> None:
     keep(Text(("a",)), tmp_path, {})
     assert kept("table", tmp_path, Registry.from_plugins([])) is None
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        "",
+        "[]",
+        '{"seconds": 1, "notes": [], "spent": "", "table": 3, "history": null}',
+        '{"seconds": 1, "notes": [], "spent": "", "table": {"header": ["a"], "rows": [[1, 2]]}, "history": null}',
+        '{"seconds": 1, "notes": [], "spent": "", "table": {"title": "", "count": 1, "header": ["a"], "rows": [[{}]]}, '
+        '"history": null}',
+        '{"seconds": "x", "notes": [], "spent": "", "table": null, "history": {"header": []}}',
+    ],
+)
+def test_damaged_facts_of_a_step_are_done_without(tmp_path: Path, facts: str) -> None:
+    (tmp_path / FACTS).write_text(facts)
+    report = StepReport("c", "count")
+    report.recall(tmp_path)
+    assert report == StepReport("c", "count")
+
+
+def test_facts_of_a_step_come_back(tmp_path: Path) -> None:
+    history = {"title": "", "header": ["epoch", "loss"], "count": 2, "rows": [[1, 0.5], [2, None]]}
+    table = {"title": "t", "header": ["a"], "count": 900, "rows": []}
+    report = StepReport("c", "train", seconds=1.5, notes=["a"], table=table, spent="2 epochs", history=history)
+    report.keep(tmp_path)
+    other = StepReport("c", "train")
+    other.recall(tmp_path)
+    assert other == report

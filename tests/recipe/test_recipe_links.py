@@ -82,7 +82,16 @@ class TestLinks:
 
     @pytest.mark.parametrize(
         "name",
-        ["a.png", "run.lock.json", "recipe.yaml", "report.md", "report.json", "error.log", ".gdl/.lock", ".gdl/a/key"],
+        [
+            "a.png",
+            "run.lock.json",
+            "recipe.yaml",
+            "report.md",
+            "report.json",
+            "error.log",
+            ".gdl/run.lock",
+            ".gdl/a/key",
+        ],
     )
     def test_in_place_of_a_file(self, go: Go, folder: Path, outside: Path, name: str) -> None:
         (folder / name).parent.mkdir(parents=True)

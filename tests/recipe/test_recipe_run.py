@@ -51,7 +51,7 @@ def run(registry: Registry, tmp_path: Path) -> Run:
 
 def contents(folder: Path) -> dict[str, str]:
     """Hash of every file that a run gives, without what tells of times."""
-    left_out = {"report.md", "report.json"}
+    left_out = {"report.md", "report.json", "report.html"}
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -247,7 +247,7 @@ def test_interrupt_passes_through(run: Run) -> None:
 
 def test_two_runs_in_one_folder_are_kept_apart(run: Run) -> None:
     run()
-    with FileLock(run.folder / ".gdl" / ".lock"), pytest.raises(InputError, match="another run is at work"):
+    with FileLock(run.folder / ".gdl" / "run.lock"), pytest.raises(InputError, match="another run is at work"):
         run()
     run()
 
@@ -384,3 +384,9 @@ def test_a_trained_model_is_read_and_not_trained_again(run: Run) -> None:
     run(MODEL, observer=Ear())
     assert "vae" not in progress
     assert contents(run.folder) == before
+
+
+def test_a_step_may_have_any_name(run: Run) -> None:
+    text = "gdl: 1\nsteps:\n  lock: {do: draw}\n  begun: {do: join, of: [$lock]}\n  results: {do: count, of: $begun}\n"
+    assert [step.status for step in run(text).steps] == ["done"] * 3
+    assert [step.status for step in run(text).steps] == ["unchanged"] * 3

@@ -16,7 +16,7 @@ from gdl_core.errors import InputError, RecipeError
 from gdl_core.recipe import SharedResults, check_text, run_recipe, shared
 from gdl_core.recipe.again import read_recorded
 from gdl_core.recipe.overview import Outcome, write_overview
-from gdl_core.recipe.sweep import Axis, Variant, parse_each, sweep_record, variants
+from gdl_core.recipe.sweep import Axis, Variant, parse_each, variants
 from gdl_core.registry import Registry
 from gdl_core.values import Frames, Images
 
@@ -45,7 +45,7 @@ def run(
     fakes.RUNS.clear()
     axes, runs = sweep(registry, folder, *each, text=text)
     outcomes = [Outcome(one, run_recipe(one.recipe, one.folder, registry, shared=results).steps) for one in runs]
-    return write_overview(folder, axes, outcomes, sweep_record(runs[0].recipe, axes), registry)
+    return write_overview(folder, runs[0].recipe, axes, outcomes, registry)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_faults_of_all_combinations_are_told_once_before_anything_runs(registry:
 def test_sheets_films_and_tables_over_all_runs(registry: Registry, tmp_path: Path) -> None:
     files = run(registry, tmp_path, "seed=1..3", "n=2,3")
     names = [path.name for path in files if not path.name.endswith(".gdl.json")]
-    assert names == ["runs.csv", "a.png", "each-a.png", "c.csv", "f.gif"]
+    assert names == ["runs.csv", "a.png", "each-a.png", "c.csv", "f.gif", "report.html"]
     table = media.read(tmp_path / "c.csv", registry)
     assert table.header == ("seed", "n", "what", "how many")
     assert [row[:3] for row in table.rows][:2] == [(1, 2, "pictures"), (1, 2, "share")]
@@ -182,17 +182,26 @@ def test_a_failed_run_is_in_the_table_and_the_others_on_the_sheet(registry: Regi
     axes, runs = sweep(registry, tmp_path, "seed=1..3")
     outcomes = [Outcome(one, run_recipe(one.recipe, one.folder, registry).steps) for one in runs[1:]]
     outcomes.insert(0, Outcome(runs[0], (), "step 'a': out of luck"))
-    write_overview(tmp_path, axes, outcomes, sweep_record(runs[0].recipe, axes), registry)
+    write_overview(tmp_path, runs[0].recipe, axes, outcomes, registry)
     assert media.read(tmp_path / "runs.csv", registry).column("status") == ("step 'a': out of luck", "done", "done")
     assert (tmp_path / "a.png").is_file()
+    assert "1 of 3 runs failed" in (tmp_path / "report.html").read_text()
 
 
 def test_all_failed(registry: Registry, tmp_path: Path) -> None:
     axes, runs = sweep(registry, tmp_path, "seed=1..2")
-    files = write_overview(
-        tmp_path, axes, [Outcome(one, (), "no") for one in runs], sweep_record(runs[0].recipe, axes), registry
-    )
-    assert [path.name for path in files] == ["runs.csv", "runs.csv.gdl.json"]
+    files = write_overview(tmp_path, runs[0].recipe, axes, [Outcome(one, (), "no") for one in runs], registry)
+    assert [path.name for path in files] == ["runs.csv", "runs.csv.gdl.json", "report.html"]
+
+
+def test_the_page_over_all_runs_shows_them_and_leads_to_theirs(registry: Registry, tmp_path: Path) -> None:
+    run(registry, tmp_path, "seed=1..2", 'b.how="row","column"')
+    page = (tmp_path / "report.html").read_text()
+    for shown in ("Varied", "seed=1,2", "seed-2_how-column/report.html", "data:image/png;base64,", "how many"):
+        assert shown in page
+    assert (tmp_path / "seed-2_how-column" / "report.html").is_file()
+    assert "All steps" not in page
+    assert "took" in page
 
 
 def test_the_record_of_a_sheet_says_what_was_varied(registry: Registry, tmp_path: Path) -> None:
@@ -216,4 +225,4 @@ steps:
 """
     files = run(registry, tmp_path, "seed=1,2", text=text)
     names = [path.name for path in files if not path.name.endswith(".gdl.json")]
-    assert names == ["runs.csv", "a.png", "a-more.png", "in-a.webp", "x.png", "count.csv"]
+    assert names == ["runs.csv", "a.png", "a-more.png", "in-a.webp", "x.png", "count.csv", "report.html"]
