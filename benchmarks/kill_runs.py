@@ -131,6 +131,10 @@ class Killing:
         at, seconds = (moment.number, None) if isinstance(moment, Event) else (0, moment)
         killed = Killed(folder, log, self.arguments(folder), [at], self.options.every)
         code = killed.wait(seconds)
+        while code == 0 and seconds is not None:  # this time it was faster than the clock
+            shutil.rmtree(folder)
+            seconds /= 2
+            code = Killed(folder, log, self.arguments(folder), [at], self.options.every).wait(seconds)
         found = events(log)
         where = str(found[-1]) if at and found else f"after {seconds or 0:.1f} s"
         told = [] if code == -9 else [f"it was not killed: exit code {code} {killed.told.strip()}"]
