@@ -11,7 +11,7 @@ from media.values import FORMATS, RECORD, some
 
 from gdl_core import media
 from gdl_core.errors import StorageError
-from gdl_core.media.atomic import replacing, write_bytes
+from gdl_core.media.atomic import replacing, sweep, write_bytes
 from gdl_core.values import Images
 
 
@@ -51,3 +51,28 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_bytes(tmp_path / "deep" / "er" / "a.txt", b"x")
     assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a.txt", b"x")
+    for name in (
+        ".gdl-part-0123abcd-a.png",
+        "deep/.gdl-part-0123abcd-b.gif",
+        "other/.gdl/x",
+        "other/.gdl-part-0-c.png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".hidden.png").write_bytes(b"mine")
+    sweep(tmp_path, ".gdl")
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [".hidden.png", "a.txt", "other/.gdl-part-0-c.png", "other/.gdl/x"]
+
+
+def test_the_temporary_name_is_one_that_is_swept(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.png") as temporary:
+        temporary.write_bytes(b"half")
+        sweep(tmp_path, ".gdl")
+        assert not temporary.exists()
+        temporary.write_bytes(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
