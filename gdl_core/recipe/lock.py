@@ -68,7 +68,8 @@ class RunFolder:
         except Timeout:
             raise InputError(f"another run is at work in {self.path}; wait for it, or choose another --out") from None
         except OSError as error:
-            raise StorageError(f"{self.path}: cannot be made the run folder: {error.strerror or error}") from None
+            why = error.strerror or error
+            raise StorageError(f"{self.path}: cannot be made the run folder: {why}; choose another --out") from None
         try:
             sweep(self.path, STATE)
             yield

@@ -194,7 +194,7 @@ def test_something_else_in_the_place_of_an_output(go: Go, folder: Path, file: st
 def test_the_state_folder_is_a_file(go: Go, folder: Path) -> None:
     folder.mkdir()
     (folder / ".gdl").write_text("in the way")
-    with pytest.raises(StorageError, match=r"run: cannot be made the run folder: File exists"):
+    with pytest.raises(StorageError, match=r"run: cannot be made the run folder: File exists; choose another --out$"):
         go(QUICK)
 
 
