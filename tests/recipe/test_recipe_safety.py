@@ -6,6 +6,8 @@ import json
 import shutil
 import struct
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -205,3 +207,36 @@ def test_what_plugins_say_comes_back_without_escapes(registry: Registry, tmp_pat
 
     Observers(Ear()).note("s", "\x1b[2J a\u202e\nb")
     assert heard == ["\\x1b[2J a\\u202e\\nb"]
+
+
+INPUT = """gdl: 1
+seed: 1
+steps:
+  data: {do: cylinders, n: 40, size: 8}
+  vae:
+    {do: train, model: vae, data: $data, for: 1 steps, batch: 8, precision: fp32, set: {network: mlp, width: 8}}
+  line: {do: morph, model: $vae, through: [FILE, FILE], frames: 3, save: line.png}
+"""
+
+
+def _claims(folder: Path) -> list[Path]:
+    """Files that claim to be enormous, hold nothing, or are of another kind."""
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", len(head)) + b"IHDR" + head + struct.pack(">I", zlib.crc32(b"IHDR" + head))
+    (folder / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    with zipfile.ZipFile(folder / "long.npz", "w") as archive:
+        text = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4), }".ljust(117) + b"\n"
+        archive.writestr("mean.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    (folder / "head.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
+    media.write(Table(("a",), ((1,),)), folder / "table.json", None, get_registry())
+    return [folder / name for name in ("wide.png", "long.npz", "head.safetensors", "table.json")]
+
+
+def test_what_steps_are_given_is_refused_in_a_line(gdl: Gdl, tmp_path: Path) -> None:
+    for file in _claims(tmp_path):
+        (tmp_path / "r.yaml").write_text(INPUT.replace("FILE", file.name))
+        code, _, told = gdl("run", str(tmp_path / "r.yaml"), "--no-cache", "--out", "out")
+        assert code == 2
+        assert "step 'line': " in told
+        assert file.name in told
+        assert not (tmp_path / "here" / "out" / "line.png").exists()
