@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gdl_cli.display import Display
+from gdl_core.errors import printable
 from gdl_core.media import may_carry_record
 from gdl_core.recipe.again import make_again, read_recorded
 from gdl_core.registry import Registry
@@ -35,7 +36,7 @@ def run_again(
     """Make a file again, say how the two compare, and return the exit code: 0 for equal, 1 for different."""
     recorded = read_recorded(file, registry, overrides)
     if recorded.intact is False and not as_json:
-        click.echo(f"{file} {MISMATCH}")
+        click.echo(printable(f"{file} {MISMATCH}"))
     folder = out or Path("runs") / f"{recorded.recipe.name}-again"
     with display:
         compared = make_again(recorded, folder, registry, device=device, observer=display, cancelled=cancelled)
@@ -43,7 +44,8 @@ def run_again(
         facts = {"event": "compared", "file": str(file), "made": str(compared.made), "equal": not compared.differences}
         click.echo(json.dumps({**facts, "intact": recorded.intact, "differences": compared.differences}))
     elif compared.differences:
-        click.echo(f"{file}: made again as {compared.made}, and it differs: {'; '.join(compared.differences)}")
+        told = f"{file}: made again as {compared.made}, and it differs: {'; '.join(compared.differences)}"
+        click.echo(printable(told))
     else:
-        click.echo(f"{file}: made again as {compared.made}, equal bit for bit")
+        click.echo(printable(f"{file}: made again as {compared.made}, equal bit for bit"))
     return 1 if compared.differences else 0

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from gdl_cli.sources import check_named
-from gdl_core.errors import Fault, InputError, RecipeError
+from gdl_core.errors import Fault, InputError, RecipeError, printable
 from gdl_core.recipe import Recipe
 from gdl_core.registry import get_registry
 
@@ -37,7 +37,7 @@ def check(recipes: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -
         told = [asdict(fault) for fault in faults]
         answers.append({"recipe": word, "ok": not faults, "faults": told, **_facts(recipe)})
         if recipe is not None and not as_json:
-            click.echo(f"{word}: nothing wrong, {len(recipe.steps)} steps")
+            click.echo(printable(f"{word}: nothing wrong, {len(recipe.steps)} steps"))
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "recipes": answers}, indent=1, ensure_ascii=False))
         return 2 if wrong else 0

@@ -196,6 +196,16 @@ def test_what_a_file_says_comes_back_without_escapes(gdl: Gdl, tmp_path: Path) -
     assert gdl("run", str(tmp_path / name))[0] == 2
 
 
+def test_names_of_good_files_come_back_without_escapes(gdl: Gdl, tmp_path: Path) -> None:
+    recipe = tmp_path / "\u202e\x07.yaml"
+    recipe.write_text(RECIPE)
+    assert gdl("check", str(recipe))[0] == 0
+    assert main.run(["run", str(recipe), "--out", "q"]) == 0
+    made = Path("q/p.png").rename("\u202e\x07.png")
+    assert gdl("run", str(made), "--out", "again")[0] == 0
+    assert gdl("show", str(made))[0] == 0
+
+
 def test_what_plugins_say_comes_back_without_escapes(registry: Registry, tmp_path: Path) -> None:
     from gdl_core.recipe.observers import Observer, Observers
 
