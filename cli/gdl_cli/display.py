@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+from gdl_core.errors import printable
 from gdl_core.recipe import Observer
 
 
@@ -179,7 +180,7 @@ class RichDisplay(Display):
             self._task = None
 
 
-def _short(path: Path) -> Path:
-    """Return a path relative to the current folder where it lies inside."""
+def _short(path: Path) -> str:
+    """Return a path for people, relative to the current folder where it lies inside."""
     here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import click
 
 from gdl_cli.display import Display
 from gdl_cli.sources import check_named
-from gdl_core.errors import CancelledError, GdlError, StorageError
+from gdl_core.errors import CancelledError, GdlError, StorageError, printable
 from gdl_core.recipe import SharedResults, plan_run, run_recipe
+from gdl_core.recipe.lock import RunFolder
 from gdl_core.recipe.overview import Outcome, write_overview
 from gdl_core.recipe.sweep import Variant, parse_each, variants
 from gdl_core.registry import Registry
@@ -43,24 +45,32 @@ def run_each(
     own = SharedResults(folder.absolute() / ".gdl" / "results", _ENOUGH, device or recipe.device)
     shared = own if no_cache else SharedResults.of_user(device or recipe.device)
     if dry_run:
-        for run in runs:
-            actions = plan_run(run.recipe, run.folder, registry, only=only, force=force, shared=shared)
-            counts = {
-                name: sum(entry.action == name for entry in actions)
-                for name in dict.fromkeys(a.action for a in actions)
-            }
-            told = ", ".join(f"{count} {name}" for name, count in counts.items())
-            click.echo(json.dumps({"folder": run.folder.name, **counts}) if as_json else f"{run.folder}: {told}")
+        _dry_run(runs, registry, only, force, shared, as_json)
         return 0
     outcomes: list[Outcome] = []
-    for number, run in enumerate(runs, 1):
-        display.say(f"[{number}/{len(runs)}] {run.folder.name}")
-        outcomes.append(_outcome(run, registry, device, only, force, display, stop, shared))
-    display.say("sheets and tables over all runs")
-    files = write_overview(folder, recipe, axes, outcomes, registry)
+    with RunFolder.open(folder.absolute()).held():
+        for number, run in enumerate(runs, 1):
+            display.say(f"[{number}/{len(runs)}] {run.folder.name}")
+            outcomes.append(_outcome(run, registry, device, only, force, display, stop, shared))
+        display.say("sheets and tables over all runs")
+        files = write_overview(folder, recipe, axes, outcomes, registry)
     failed = [outcome for outcome in outcomes if outcome.error]
     _tell(files, failed, as_json)
     return 1 if failed else 0
+
+
+def _dry_run(
+    runs: Sequence[Variant], registry: Registry, only: Sequence[str], force: Sequence[str], shared: SharedResults,
+    as_json: bool,
+) -> None:  # fmt: skip
+    for run in runs:
+        plan = plan_run(run.recipe, run.folder, registry, only=only, force=force, shared=shared)
+        counts = Counter(entry.action for entry in plan)
+        if as_json:
+            click.echo(json.dumps({"folder": run.folder.name, **counts}))
+        else:
+            told = ", ".join(f"{count} {action}" for action, count in counts.items())
+            click.echo(printable(f"{run.folder}: {told}"))
 
 
 def _outcome(
@@ -76,7 +86,7 @@ def _outcome(
     except (CancelledError, StorageError):
         raise
     except GdlError as error:
-        click.echo(f"{run.folder.name}: {error}", err=True)
+        click.echo(printable(f"{run.folder.name}: {error}"), err=True)
         return Outcome(run, (), str(error))
     return Outcome(run, result.steps)
 
@@ -87,6 +97,6 @@ def _tell(files: Sequence[Path], failed: Sequence[Outcome], as_json: bool) -> No
         click.echo(json.dumps({"event": "sweep_end", "files": [str(file) for file in shown], "failed": len(failed)}))
         return
     for file in shown:
-        click.echo(f"  {file}")
+        click.echo(printable(f"  {file}"))
     if failed:
         click.echo(f"{len(failed)} of the runs failed: {', '.join(outcome.variant.folder.name for outcome in failed)}")

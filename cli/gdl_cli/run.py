@@ -17,7 +17,7 @@ from gdl_cli.display import Display, JsonDisplay, PlainDisplay, RichDisplay
 from gdl_cli.each import run_each
 from gdl_cli.sources import check_named
 from gdl_cli.words import duration
-from gdl_core.errors import InputError
+from gdl_core.errors import InputError, printable
 from gdl_core.recipe import Action, SharedResults, plan_run, run_recipe
 from gdl_core.registry import get_registry
 
@@ -149,4 +149,4 @@ def _dry_run(actions: Sequence[Action], folder: Path, as_json: bool) -> None:
         unknown = len(todo) - len(known)
         more = f", and {unknown} step{'s' * (unknown > 1)} never timed" if unknown else ""
         click.echo(f"about {duration(sum(known))}{more}")
-    click.echo(f"run folder: {folder}")
+    click.echo(f"run folder: {printable(str(folder))}")

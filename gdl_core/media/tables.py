@@ -135,8 +135,8 @@ def read_json_record(path: Path) -> dict[str, Any] | None:
 def write_markdown(value: Any, path: Path, record: Record | None) -> list[Path]:
     """Write a Markdown table for a person: numbers with four significant digits, at the right."""
     table = to_table(value)
-    cells = [[_markdown_cell(cell) for cell in row] for row in table.rows]
-    names = [_markdown_cell(name) for name in table.header]
+    cells = [[markdown_cell(cell) for cell in row] for row in table.rows]
+    names = [markdown_cell(name) for name in table.header]
     widths = [max([3, len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
     numbers = [any(_is_number(row[i]) for row in table.rows) for i in range(len(names))]
     rule = [("-" * (width - 1) + ":") if number else "-" * width for width, number in zip(widths, numbers, strict=True)]
@@ -158,14 +158,15 @@ def _is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def _markdown_cell(cell: Cell) -> str:
+def markdown_cell(cell: Cell) -> str:
+    """Return a cell of a Markdown table: numbers with four significant digits, texts as nothing but texts."""
     if cell is None:
         return ""
     if isinstance(cell, float):
         return f"{cell:.4g}"
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return printable(" ".join(str(cell).split())).replace("|", "\\|")
+    return printable(" ".join(str(cell).split())).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _beside(path: Path, record: Record | None) -> list[Path]:

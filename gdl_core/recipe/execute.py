@@ -141,13 +141,18 @@ class _Run:
             error = problem
             raise
         finally:
-            with suppress(*[StorageError] * (error is not None)):  # the first failure is the one to tell
-                report.seconds = round(time.perf_counter() - began, 3)
-                report.status, report.error = ended(error, path, self.recipe.base)
-                report.where = machine(self.device, path, self.registry)
-                write_report(path, report, self.recipe.base)
-                self.folder.mark_ended()
-            self.observers.run_end(path, error)
+            try:
+                with suppress(*[StorageError] * (error is not None)):  # the first failure is the one to tell
+                    report.seconds = round(time.perf_counter() - began, 3)
+                    report.status, report.error = ended(error, path, self.recipe.base)
+                    report.where = machine(self.device, path, self.registry)
+                    write_report(path, report, self.recipe.base)
+                    self.folder.mark_ended()
+            except StorageError as problem:
+                error = problem
+                raise
+            finally:
+                self.observers.run_end(path, error)
         return RunResult(path, self.reports)
 
     def _check_cancelled(self, step: CheckedStep) -> None:

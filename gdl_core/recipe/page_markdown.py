@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import gdl_core
-from gdl_core.values import Cell
+from gdl_core.errors import printable
+from gdl_core.media.tables import markdown_cell
 
 if TYPE_CHECKING:
     from gdl_core.recipe.report import RunReport, StepReport
@@ -27,7 +28,7 @@ def make_markdown(run: RunReport) -> str:
     for step in run.steps:
         if step.outputs or step.notes or (step.table and _shows(step)):
             lines += ["", f"## {step.name}", ""]
-            lines += [f"- {note}" for note in step.notes]
+            lines += [f"- {printable(note)}" for note in step.notes]
             lines += [""] if step.notes else []
             lines += _links(step)
             if step.table and _shows(step):
@@ -54,19 +55,9 @@ def _link(output: str, name: str) -> str:
 
 
 def _table(table: Mapping[str, Any]) -> list[str]:
-    header = [_cell(word) for word in table["header"]]
+    header = [markdown_cell(word) for word in table["header"]]
     numbers = [
         all(isinstance(row[i], int | float) or row[i] is None for row in table["rows"]) for i in range(len(header))
     ]
     lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---:" if n else "---" for n in numbers) + " |"]
-    return lines + ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table["rows"]]
-
-
-def _cell(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, float):
-        return f"{cell:.4g}"
-    return str(cell).replace("|", "\\|").replace("\n", " ")
+    return lines + ["| " + " | ".join(markdown_cell(cell) for cell in row) + " |" for row in table["rows"]]

@@ -153,6 +153,15 @@ def test_two_runs_of_one_recipe_in_one_folder(gdl: Gdl, small: Path, tmp_path: P
     )
 
 
+def test_two_sweeps_in_one_folder(gdl: Gdl, small: Path, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    (tmp_path / "here" / ".gdl").mkdir(parents=True)
+    with FileLock(tmp_path / "here" / ".gdl" / "run.lock"):
+        err = gdl("run", str(small), "--out", "here", "--each", "seed=1,2", code=2)
+    assert err.startswith(f"gdl: another run is at work in {tmp_path / 'here'}; ")
+
+
 def test_a_dry_run_says_how_long(gdl: Gdl, tmp_path: Path) -> None:
     (tmp_path / "trained.yaml").write_text(TRAINED)
     assert "about" not in gdl("run", "trained.yaml", "--dry-run")

@@ -323,3 +323,16 @@ def test_a_step_may_be_called_lock(go: Go, folder: Path) -> None:
     go(text)
     go(text)
     assert dict(fakes.RUNS) == {"lock": 1}
+
+
+def test_observers_hear_the_end_where_the_report_cannot_be_written(go: Go, refuse: Callable[[str, int], None]) -> None:
+    heard: list[BaseException | None] = []
+
+    class Ears(Observer):
+        def run_end(self, folder: Path, error: BaseException | None) -> None:
+            heard.append(error)
+
+    refuse("report", errno.ENOSPC)
+    with pytest.raises(StorageError, match="no space left to write report.json"):
+        go(QUICK, observer=Ears())
+    assert [type(error) for error in heard] == [StorageError]

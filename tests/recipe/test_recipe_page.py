@@ -22,6 +22,7 @@ from gdl_core import media
 from gdl_core.errors import CancelledError, GdlError
 from gdl_core.recipe import RunResult, check_text, page_files, run_recipe
 from gdl_core.recipe.page import make_page
+from gdl_core.recipe.page_markdown import make_markdown
 from gdl_core.recipe.plot_svg import draw_curves, ticks
 from gdl_core.recipe.report import RunReport, StepReport
 from gdl_core.registry import Registry
@@ -357,3 +358,13 @@ def test_ticks_lie_inside_are_few_and_differ(low: float, share: float) -> None:
     room = (high - low) * 1e-6
     assert all(low - room <= value <= high + room for value, _ in found)
     assert len({label for _, label in found}) == len(found)
+
+
+def test_what_a_step_tells_is_nothing_but_text_in_markdown_too() -> None:
+    table = {"title": "", "header": ["a|b", "\x1b[2J"], "count": 1, "rows": [["\u202e<script>x|y\n", 0.5]]}
+    steps = [StepReport("a", "draw", notes=["\x07 note"], table=table)]
+    run = RunReport("t", "r", "", 0, ("a",), {}, "2026-01-01T00:00:00+00:00", where={"device": "cpu"}, steps=steps)
+    text = make_markdown(run)
+    assert "| a\\|b | \\x1b[2J |" in text
+    assert "| \\u202e&lt;script>x\\|y | 0.5 |" in text
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
