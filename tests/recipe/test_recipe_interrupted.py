@@ -333,6 +333,6 @@ def test_observers_hear_the_end_where_the_report_cannot_be_written(go: Go, refus
             heard.append(error)
 
     refuse("report", errno.ENOSPC)
-    with pytest.raises(StorageError, match="no space left to write report.json"):
+    with pytest.raises(StorageError, match=r"no space left to write report\.json"):
         go(QUICK, observer=Ears())
     assert [type(error) for error in heard] == [StorageError]
