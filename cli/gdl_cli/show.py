@@ -21,7 +21,7 @@ from gdl_core.registry import Registry, get_registry
 def show(file: Path, as_json: bool) -> int:
     """Show the record inside FILE: what made it, from which recipe and seed. Of a model, also what it is.
 
-    Leaves with 1 if the file does not match its record.
+    Leaves with 1 if the file does not match its record, or cannot be compared with it.
     """
     if not file.is_file():
         raise InputError(f"no such file: {file}")
@@ -39,12 +39,15 @@ def show(file: Path, as_json: bool) -> int:
 
 
 def _show_content(file: Path, registry: Registry) -> int:
-    """Say whether a file matches its record; 1 if it does not."""
+    """Say whether a file matches its record; 1 if it does not, or cannot be read."""
     try:
         same = media.verify(file, registry)
-    except (MediaError, CheckpointError, MissingExtraError) as error:
+    except MissingExtraError as error:
         click.echo(f"content: not checked: {printable(str(error))}")
         return 0
+    except (MediaError, CheckpointError) as error:
+        click.echo(f"content: cannot be checked against its record: {printable(str(error))}")
+        return 1
     if same is None:
         click.echo("content: the record does not vouch for it")
     else:

@@ -150,6 +150,9 @@ def test_show(gdl: Gdl, small: Path) -> None:
     assert "    title: Ones\n" in text
     assert "content: as written" in text
     assert json.loads(gdl("show", "runs/small/ones.png", "--json"))["recipe"] == SMALL
+    cut = small.parent / "cut.png"
+    cut.write_bytes((small.parent / "runs" / "small" / "ones.png").read_bytes()[:-60])
+    gdl("show", "cut.png", code=1)
     picture = small.parent / "bare.png"
     Image.new("L", (2, 2)).save(picture)
     assert "bare.png carries no record" in gdl("show", "bare.png", code=2)
