@@ -11,21 +11,12 @@ from pathlib import Path
 
 import pytest
 from recipe import fakes
+from recipe.crowd import TEXT, go, run_often
 
 from gdl_core.errors import InputError
 from gdl_core.recipe import SharedResults, check_text, plan_run, run_recipe, shared
 from gdl_core.recipe.keep import VALUE
 from gdl_core.registry import Registry
-
-TEXT = """gdl: 1
-title: Shared
-seed: 3
-vars: {n: 2}
-steps:
-  a: {do: draw, n: $n, noise: true, save: a.png}
-  b: {do: join, of: [$a, $a]}
-  c: {do: count, of: $b, save: c.csv}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -36,16 +27,6 @@ def _all_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def results(tmp_path: Path) -> SharedResults:
     return SharedResults(tmp_path / "cache" / "results", 10**9, "cpu")
-
-
-def go(
-    registry: Registry, folder: Path, results: SharedResults | None, *overrides: str, **options: object
-) -> dict[str, str]:
-    """Run and return the status of each step."""
-    fakes.RUNS.clear()
-    recipe = check_text(TEXT, registry, base=folder.parent, overrides=overrides)
-    done = run_recipe(recipe, folder, registry, shared=results, **options)  # type: ignore[arg-type]
-    return {step.name: step.status for step in done.steps}
 
 
 def test_a_second_folder_takes_what_the_first_has_made(
@@ -184,21 +165,11 @@ def test_what_a_dead_process_left_half_made_goes(tmp_path: Path, results: Shared
     assert new.exists()
 
 
-def _run_often(folder: str, cache: str, rounds: int) -> None:
-    import gdl_core.builtin
-
-    shared.WORTH_SECONDS = 0.0
-    registry = Registry.from_plugins([gdl_core.builtin, fakes])
-    for number in range(rounds):
-        results = SharedResults(Path(cache), 10**9 if number % 3 else 2000, "cpu")
-        go(registry, Path(folder) / str(number), results, f"n={number % 4 + 1}")
-
-
 def test_many_runs_at_once_do_not_harm_one_another(registry: Registry, tmp_path: Path) -> None:
     """Four processes make, use and prune the same results; every run has the bytes of a run alone."""
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_run_often, args=(str(tmp_path / f"worker{index}"), str(tmp_path / "cache"), 12))
+        context.Process(target=run_often, args=(str(tmp_path / f"worker{index}"), str(tmp_path / "cache"), 12))
         for index in range(4)
     ]
     for worker in workers:
