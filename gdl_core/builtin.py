@@ -11,6 +11,7 @@ from gdl_core.specs import FormatSpec, Kind, MeasureSpec, StepSpec
 _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("train", "model", "Train a model on a dataset."),
     ("sample", "image", "Make new pictures."),
+    ("prior", "latent", "Draw points of a model's prior."),
     ("encode", "latent", "Put samples into the latent space."),
     ("decode", "image", "Turn latent points into pictures."),
     ("pick", "image", "Take pictures out of a dataset, by label or at random."),

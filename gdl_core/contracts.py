@@ -47,6 +47,7 @@ class Batch:
         x: samples, (batch, *data shape); pictures are float32 in [0, 1].
         noise: a stream of its own for this step and player; row i belongs to sample i of the batch.
         step: optimiser rounds made before this one.
+        turn: turns that this player has made before this one.
         progress: share of the training that is done, in [0, 1], for annealing.
         columns: labels of the samples, for models that ask for them (probes). Generative models leave them alone.
         training: False when a held-out loss is measured.
@@ -55,6 +56,7 @@ class Batch:
     x: Tensor
     noise: Noise
     step: int = 0
+    turn: int = 0
     progress: float = 0.0
     columns: Mapping[str, Tensor] = field(default_factory=dict)
     training: bool = True
@@ -81,6 +83,8 @@ class Player:
     weight_decay: float = 0.0
     decay: Literal["none", "cosine"] = "none"
     """How the learning rate falls: not at all, or along half a cosine to a hundredth of itself at the end."""
+    after: Callable[[], None] | None = None
+    """Called after each of its steps, still in its turn: to hold weights within bounds, say."""
 
     def parameters(self) -> list[nn.Parameter]:
         """Return each parameter of the player's modules once."""

@@ -20,7 +20,7 @@ PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("gdl_*/__i
 
 PLAIN = {"errors", "files", "specs", "values", "hooks", "config", "turns"}
 MODELS = PLAIN | {"noise", "kernels", "contracts"}
-LEARNING = MODELS | {"latent", "training", "data", "measures", "media"}
+LEARNING = MODELS | {"networks", "latent", "training", "data", "measures", "media"}
 RECIPES = LEARNING | {"explain", "registry", "model_file", "session", "steps"}
 
 MAY_IMPORT = {
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "noise": PLAIN | {"kernels"},
     "kernels": {"errors", "files"},
     "contracts": MODELS,
+    "networks": {"errors"},
     "latent": MODELS,
     "training": MODELS | {"latent", "data"},
     "data": PLAIN | {"noise"},

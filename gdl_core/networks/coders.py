@@ -7,8 +7,10 @@ whose sides do not halve evenly are padded by their own edge on the way in, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +18,43 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from gdl_core.errors import InputError
-from gdl_vae.config import AutoencoderConfig
 
 SMALLEST = 8
 """Pixels a side that a convolutional network needs at least."""
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "silu": nn.SiLU, "relu": nn.ReLU, "leaky": partial(nn.LeakyReLU, 0.2), "gelu": nn.GELU, "tanh": nn.Tanh,
+}  # fmt: skip
 _MLP_WIDTH, _MLP_DEPTH = 512, 2
 _CONV_WIDTH, _CONV_HIDDEN = 32, 256
 _MOST_CHANNELS = 4  # times the first layer's; more would spend parameters where there are hardly pixels
 
 
-def build_encoder(config: AutoencoderConfig, data_shape: Sequence[int], outputs: int) -> nn.Module:
+class CoderSettings(Protocol):
+    """What a model's settings say of its networks."""
+
+    @property
+    def latent(self) -> int:
+        """Dimensions of the latent space."""
+
+    @property
+    def network(self) -> str:
+        """One of "mlp", "conv", and "auto": convolutional for pictures of 8 × 8 and more."""
+
+    @property
+    def width(self) -> int:
+        """Hidden units (mlp) or channels of the first layer (conv); 0: 512 and 32."""
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers (mlp) or halvings of the picture (conv); 0: 2, or until 4 to 7 pixels are left."""
+
+    @property
+    def activation(self) -> str:
+        """One of "silu", "relu", "leaky", "gelu" and "tanh"."""
+
+
+def build_encoder(config: CoderSettings, data_shape: Sequence[int], outputs: int) -> nn.Module:
     """Return a network from samples (batch, *data shape) to (batch, outputs)."""
     if _kind(config, data_shape) == "conv":
         return _conv_encoder(config, data_shape, outputs)
@@ -35,7 +62,7 @@ def build_encoder(config: AutoencoderConfig, data_shape: Sequence[int], outputs:
     return nn.Sequential(nn.Flatten(), *_dense(sizes, config), nn.Linear(sizes[-1], outputs))
 
 
-def build_decoder(config: AutoencoderConfig, data_shape: Sequence[int]) -> nn.Module:
+def build_decoder(config: CoderSettings, data_shape: Sequence[int]) -> nn.Module:
     """Return a network from latent points (batch, latent) to logits (batch, *data shape)."""
     if _kind(config, data_shape) == "conv":
         return _conv_decoder(config, data_shape)
@@ -70,7 +97,7 @@ class Crop(nn.Module):
         return x[:, :, : self.height, : self.width]
 
 
-def _kind(config: AutoencoderConfig, data_shape: Sequence[int]) -> str:
+def _kind(config: CoderSettings, data_shape: Sequence[int]) -> str:
     is_picture = len(data_shape) == 3 and min(data_shape[1:]) >= SMALLEST
     if config.network == "conv" and not is_picture:
         shape = " × ".join(map(str, data_shape))
@@ -87,18 +114,18 @@ def _numel(shape: Sequence[int]) -> int:
     return total
 
 
-def _hidden(config: AutoencoderConfig) -> list[int]:
+def _hidden(config: CoderSettings) -> list[int]:
     """Widths of the encoder's hidden layers, halving: 512, 256."""
     width = config.width or _MLP_WIDTH
     return [max(width >> layer, 8) for layer in range(config.depth or _MLP_DEPTH)]
 
 
-def _dense(sizes: Sequence[int], config: AutoencoderConfig) -> list[nn.Module]:
+def _dense(sizes: Sequence[int], config: CoderSettings) -> list[nn.Module]:
     activation = _ACTIVATIONS[config.activation]
     return [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), activation())]
 
 
-def _plan(config: AutoencoderConfig, data_shape: Sequence[int]) -> tuple[list[int], int, int]:
+def _plan(config: CoderSettings, data_shape: Sequence[int]) -> tuple[list[int], int, int]:
     """Return the channels after each halving, and the height and width after the last one."""
     _, height, width = data_shape
     halvings = config.depth
@@ -110,7 +137,7 @@ def _plan(config: AutoencoderConfig, data_shape: Sequence[int]) -> tuple[list[in
     return channels, -(-height // (1 << halvings)), -(-width // (1 << halvings))
 
 
-def _conv_encoder(config: AutoencoderConfig, data_shape: Sequence[int], outputs: int) -> nn.Module:
+def _conv_encoder(config: CoderSettings, data_shape: Sequence[int], outputs: int) -> nn.Module:
     channels, height, width = _plan(config, data_shape)
     scale = 1 << len(channels)
     activation = _ACTIVATIONS[config.activation]
@@ -131,7 +158,7 @@ def _conv_encoder(config: AutoencoderConfig, data_shape: Sequence[int], outputs:
     return _channels_last(nn.Sequential(*layers))
 
 
-def _conv_decoder(config: AutoencoderConfig, data_shape: Sequence[int]) -> nn.Module:
+def _conv_decoder(config: CoderSettings, data_shape: Sequence[int]) -> nn.Module:
     channels, height, width = _plan(config, data_shape)
     activation = _ACTIVATIONS[config.activation]
     layers: list[nn.Module] = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import LatentModel
+from gdl_core.steps.inputs import DecodingModel, pictures_want_encoder
 from gdl_core.values import Images, Latents, Vector
 
 if TYPE_CHECKING:
@@ -24,14 +24,16 @@ Term = Annotated[Images | Latents | Vector | Path, Accepts("image", "latent", "v
 class Arguments(StepArguments):
     """Arguments of `blend`."""
 
-    model: LatentModel = Field(description="a model that encodes and decodes")
+    model: DecodingModel = Field(description="a model that decodes, and encodes where pictures are given")
     of: list[Term] = Field(min_length=1, description="pictures, latent points, directions, or files of them")
     weights: list[list[float]] = Field(
         min_length=1, description="for each picture to make, a weight for each of the terms, like [[1, 0], [1, 2]]"
     )
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Check that there is a weight for each term."""
+        """Check that there is a weight for each term, and that pictures can be encoded."""
+        if message := pictures_want_encoder([self.model], self.of):
+            yield ("model",), message
         for index, row in enumerate(self.weights):
             if len(row) != len(self.of):
                 yield ("weights", index), f"weights[{index}] has {len(row)} numbers for {len(self.of)} terms"

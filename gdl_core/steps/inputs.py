@@ -16,7 +16,7 @@ from gdl_core.errors import DataError, MediaError
 from gdl_core.media.raster import to_image, to_pixels
 from gdl_core.media.sheet import flatten
 from gdl_core.specs import a_kind
-from gdl_core.steps.arguments import Accepts
+from gdl_core.steps.arguments import Accepts, Promise
 from gdl_core.values import Images, Latents, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -28,6 +28,26 @@ if TYPE_CHECKING:
 
 def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+
+def pictures_want_encoder(models: Sequence[TrainedModel | Promise], places: Sequence[Any]) -> str:
+    """Return what is wrong with giving pictures to a model that does not encode, or nothing.
+
+    Args:
+        models: the models, or what stands for them while a recipe is checked.
+        places: where they are to go: pictures and latent points, what stands for them, or paths of files.
+    """
+    pictures = any(
+        place.suffix.lower() in _PICTURES if isinstance(place, Path) else getattr(place, "kind", "") == "image"
+        for place in places
+    )
+    roles = [model.roles if isinstance(model, Promise) else model.model.roles() for model in models]
+    if pictures and not all("encodes" in filled for filled in roles):
+        return "pictures need a model that encodes, which this one does not; give it latent points (do: prior)"
+    return ""
 
 
 OneOrMore = BeforeValidator(_listed, json_schema_input_type=Any)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from gdl_core.steps.arguments import StepArguments
-from gdl_core.steps.inputs import LatentModel, OneOrMore, Point
+from gdl_core.steps.inputs import DecodingModel, OneOrMore, Point, pictures_want_encoder
 from gdl_core.values import Frames
 
 if TYPE_CHECKING:
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
 class Arguments(StepArguments):
     """Arguments of `morph`."""
 
-    model: Annotated[list[LatentModel], OneOrMore] = Field(min_length=1, description="a model, or several to compare")
+    model: Annotated[list[DecodingModel], OneOrMore] = Field(min_length=1, description="a model, or several to compare")
     through: Annotated[list[Point], OneOrMore] = Field(
         min_length=1, description="pictures, latent points or files; each picture that they hold is a stop"
     )
@@ -28,6 +30,11 @@ class Arguments(StepArguments):
     )
     loop: bool = Field(False, description="go on from the last stop to the first")
     fps: float = Field(24.0, gt=0, le=240, description="frames a second")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that pictures can be encoded."""
+        if message := pictures_want_encoder(self.model, self.through):
+            yield ("model",), message
 
 
 def run(arguments: Arguments, context: StepContext) -> Frames:

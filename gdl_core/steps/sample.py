@@ -10,9 +10,6 @@ from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gdl_core.noise import Noise
     from gdl_core.steps.context import StepContext
 
 
@@ -32,6 +29,7 @@ def run(arguments: Arguments, context: StepContext) -> Images:
     """Return the samples `start` … `start + n − 1` of this step's seed, never a choice of them."""
     from gdl_core.latent.tiles import decode_rows, sample_rows, to_pixels
     from gdl_core.steps.inputs import need_pictures, ready
+    from gdl_core.steps.prior import draw
 
     trained = arguments.model
     need_pictures(trained, "sample")
@@ -40,21 +38,6 @@ def run(arguments: Arguments, context: StepContext) -> Images:
     if arguments.scale == 1.0:
         x = sample_rows(trained, arguments.n, noise, start=arguments.start)
     else:
-        z = _prior(trained, arguments.n, noise, arguments.start) * arguments.scale
+        z = draw(trained, arguments.n, noise, arguments.start) * arguments.scale
         x = decode_rows(trained, z, start=arguments.start)
     return Images(to_pixels(x), columns=arguments.columns)
-
-
-def _prior(trained: TrainedModel, n: int, noise: Noise, start: int) -> Tensor:
-    """Return the latent points start … start + n − 1, drawn in whole tiles as sampling draws them."""
-    import torch
-
-    from gdl_core.latent.tiles import inference
-
-    first = start - start % trained.tile
-    with inference(trained.model):
-        tiles = [
-            trained.model.prior(trained.tile, noise.at(row)).float().cpu()
-            for row in range(first, start + n, trained.tile)
-        ]
-    return torch.cat(tiles)[start - first : start - first + n]

@@ -191,14 +191,15 @@ class _Run:
         for seat in self.game.seats:
             seat.set_rate(share)
             for turn in range(seat.player.turns):
-                batch = self._batch(
-                    self.order[number], self.noise.stream("batch", step, seat.player.name, turn), share, True
-                )
+                noise = self.noise.stream("batch", step, seat.player.name, turn)
+                batch = self._batch(self.order[number], noise, share, True, step * seat.player.turns + turn)
                 with self.game.turn(seat):
                     parts = self._losses(seat, batch)
                     parts["loss"].backward()  # type: ignore[no-untyped-call]
                     seat.optimiser.step()
                     seat.optimiser.zero_grad(set_to_none=True)
+                    if seat.player.after is not None:
+                        seat.player.after()
                 self.curves.add(step, self._prefix(seat), parts)
                 number += 1
         self.step = step + 1
@@ -222,11 +223,11 @@ class _Run:
             )
         return parts
 
-    def _batch(self, rows: NDArray[np.int64], noise: Noise, share: float, training: bool) -> Batch:
+    def _batch(self, rows: NDArray[np.int64], noise: Noise, share: float, training: bool, turn: int = 0) -> Batch:
         columns: Mapping[str, Tensor] = {}
         if self.model.uses_columns:
             columns = {name: value.to(self.device) for name, value in self.dataset.targets(rows).items()}
-        return Batch(self.dataset.tensor(rows).to(self.device), noise, self.step, share, columns, training)
+        return Batch(self.dataset.tensor(rows).to(self.device), noise, self.step, turn, share, columns, training)
 
     def _seed(self, step: int) -> None:
         seed = self.noise.stream("torch", step).torch_seed()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
+from gdl_core.networks.coders import build_decoder, build_encoder
 from gdl_vae.config import AutoencoderConfig
 from gdl_vae.losses import Reconstruction
-from gdl_vae.networks import build_decoder, build_encoder
 
 
 class Autoencoder(Model):

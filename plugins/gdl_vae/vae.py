@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
 from gdl_core.kernels import reparameterize
+from gdl_core.networks.coders import build_decoder, build_encoder
 from gdl_core.noise import Noise
 from gdl_vae.config import VAEConfig
 from gdl_vae.losses import Reconstruction
-from gdl_vae.networks import build_decoder, build_encoder
 
 
 class VAE(Model):

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdl_core.errors import InputError
+from gdl_core.networks.coders import build_encoder
 from gdl_core.noise import Noise
 from gdl_core.training.build import build_model
 from gdl_vae.autoencoder import Autoencoder
 from gdl_vae.config import AutoencoderConfig, VAEConfig
-from gdl_vae.networks import build_encoder
 from gdl_vae.vae import VAE
 
 

@@ -1,0 +1,51 @@
+"""`prior`: points of a model's prior, to be decoded, morphed or blended. Point 5 alone is point 5 of 64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.values import Latents, TrainedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gdl_core.noise import Noise
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(StepArguments):
+    """Arguments of `prior`."""
+
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples",))] = Field(description="a model that samples")
+    n: int = Field(64, ge=1, le=1_000_000, description="how many")
+    start: int = Field(0, ge=0, description="number of the first one; 5 with n 1 gives the sixth point alone")
+    scale: float = Field(
+        1.0, ge=0, le=10, description="how far from the middle of the latent space; below 1 tamer, above 1 wilder"
+    )
+
+
+def run(arguments: Arguments, context: StepContext) -> Latents:
+    """Return the points that `sample` would decode in a step of this name and seed."""
+    from gdl_core.steps.inputs import ready
+
+    ready([arguments.model], context)
+    noise = context.noise.stream("sample")
+    return Latents((draw(arguments.model, arguments.n, noise, arguments.start) * arguments.scale).numpy())
+
+
+def draw(trained: TrainedModel, n: int, noise: Noise, start: int = 0) -> Tensor:
+    """Return the latent points start … start + n − 1, float32 on the CPU, drawn in whole tiles as samples are."""
+    import torch
+
+    from gdl_core.latent.tiles import inference
+
+    first = start - start % trained.tile
+    with inference(trained.model):
+        tiles = [
+            trained.model.prior(trained.tile, noise.at(row)).float().cpu()
+            for row in range(first, start + n, trained.tile)
+        ]
+    return torch.cat(tiles)[start - first : start - first + n]
