@@ -161,6 +161,10 @@ class Model(nn.Module):
         """Role classifies: return for each column the probabilities of its categories, (batch, categories)."""
         raise _unfilled(self, "classifies")
 
+    def features(self, x: Tensor) -> Tensor:
+        """Role classifies: return what the last layer decides by, (batch, features): a space to compare samples in."""
+        raise _unfilled(self, "classifies")
+
     _ROLE_METHODS = (
         ("trains", ("players",)),
         ("samples", ("prior", "sample")),

@@ -217,6 +217,23 @@ def classify_rows(
     return dict(zip(names, _collect(trained, classify, 0, n, (), progress), strict=True))
 
 
+def feature_rows(
+    trained: TrainedModel, x: Tensor | NDArray[np.float32] | Samples, indices: NDArray[np.int64] | None = None
+) -> Tensor:
+    """Return the features of samples, float32 (n, features) on the CPU.
+
+    Raises:
+        RoleError: the model does not classify.
+    """
+    model = trained.model
+    read, n = _reader(x, indices)
+
+    def extract(first: int) -> tuple[Tensor, ...]:
+        return (model.features(_padded(read, first, trained.tile, n).to(device_of(model))),)
+
+    return _collect(trained, extract, 0, n, (), None)[0]
+
+
 def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
     """Turn pictures in [0, 1], (n, channels, height, width), into uint8 (n, height, width, channels), clipping.
 

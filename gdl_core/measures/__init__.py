@@ -53,6 +53,18 @@ MEASURES: tuple[MeasureSpec, ...] = (
         roles=("encodes", "decodes"),
     ),
     MeasureSpec(
+        "precision_recall",
+        "How many samples lie among the data, and how much of the data lies among samples; density and coverage too.",
+        target="gdl_core.measures.precision_recall:measure",
+        roles=("samples",),
+    ),
+    MeasureSpec(
+        "memorisation",
+        "The share of samples nearer to a training sample than held-out ones are.",
+        target="gdl_core.measures.memorisation:measure",
+        roles=("samples",),
+    ),
+    MeasureSpec(
         "strays",
         "The share of decodes that are as near to real samples as real ones are, by distance from the data.",
         target="gdl_core.measures.strays:measure",

@@ -59,6 +59,8 @@ class Subject:
         noise: a stream for the draws of the measures.
         limit: most samples taken of each side of the split, drawn at random and the same for every measure.
         column: the column that `knn` and `factors` are to judge; every fitting one by default.
+        extractor: a model that classifies, in whose features samples are compared; by default as they are, pictures in
+            their principal components.
     """
 
     trained: TrainedModel
@@ -66,6 +68,7 @@ class Subject:
     noise: Noise
     limit: int = 10_000
     column: str | None = None
+    extractor: TrainedModel | None = None
 
     def __post_init__(self) -> None:
         if self.dataset.shape != self.trained.data_shape:
@@ -77,6 +80,11 @@ class Subject:
             raise DataError(f"{self.dataset.name}: measuring takes at least two samples on each side of the split")
         if self.column is not None:
             self.dataset.column(self.column)
+        if self.extractor is not None and self.extractor.data_shape != self.dataset.shape:
+            raise DataError(
+                f"the features are of a model for samples of shape {self.extractor.data_shape}, "
+                f"those of {self.dataset.name} have {self.dataset.shape}"
+            )
 
     @cached_property
     def train(self) -> NDArray[np.int64]:

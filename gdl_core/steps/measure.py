@@ -27,6 +27,9 @@ class Arguments(StepArguments):
     data: DatasetInput = Field(description="the dataset; what is held out is what counts")
     of: list[str] = Field([], description="names of measures, see: gdl measures; left out: all that fit the model")
     column: str | None = Field(None, description="a column, for measures about labels")
+    features: Annotated[TrainedModel | None, Accepts("model", roles=("classifies",))] = Field(
+        None, description="a probe, in whose features samples are compared; left out: principal components of pictures"
+    )
     limit: int = Field(10_000, ge=10, description="samples at most that a measure looks at")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
@@ -57,7 +60,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     from gdl_core.steps.inputs import model_names, ready
 
     registry = context.registry
-    ready(arguments.model, context)
+    ready([*arguments.model, *filter(None, [arguments.features])], context)
     wanted = [registry.find("measure", name) for name in arguments.of] or list(registry.measures)
     todo: list[tuple[str, TrainedModel, MeasureSpec]] = [
         (name, trained, spec)
@@ -71,7 +74,11 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         context.check_cancelled()
         context.progress(done, len(todo))
         if name not in subjects:
-            subjects = {name: Subject(trained, arguments.data, context.noise, arguments.limit, arguments.column)}
+            subjects = {
+                name: Subject(
+                    trained, arguments.data, context.noise, arguments.limit, arguments.column, arguments.features
+                )
+            }
         found.setdefault(name, []).extend(registry.load(spec, "target")(subjects[name]))
     context.progress(len(todo), len(todo))
     return to_table(list(found.items()))

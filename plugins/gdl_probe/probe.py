@@ -81,6 +81,11 @@ class Probe(Model):
         """Return the probabilities of each column's categories, (batch, categories) float32."""
         return {name: logits.softmax(1) for name, logits in self._logits(x).items()}
 
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the softmaxes decide by, (batch, features) float32."""
+        found: Tensor = self.body(x)
+        return found.float()
+
     def _logits(self, x: Tensor) -> dict[str, Tensor]:
         features = self.body(x)
         return {name: self.heads[_key(n)](features).float() for n, name in enumerate(self.config.targets)}
