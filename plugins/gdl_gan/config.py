@@ -63,7 +63,7 @@ class GANConfig(Settings):
     @property
     def penalty_weight(self) -> float:
         """Weight of the gradient penalty."""
-        defaults = {"bce": 1.0, "hinge": 1.0, "relativistic": 1.0, "wgan": 0.0, "wgan-gp": 10.0}
+        defaults = {"bce": 0.1, "hinge": 0.1, "relativistic": 0.1, "wgan": 0.0, "wgan-gp": 10.0}
         return defaults[self.loss] if self.gamma is None else self.gamma
 
     @property
