@@ -43,7 +43,7 @@ class GANConfig(Settings):
         "R1, else every turn",
     )  # fmt: skip
     clip: float = Field(0.01, gt=0, le=10, description="wgan: bound of the critic's weights")
-    lr: float = Field(2e-3, gt=0, le=1, description="learning rate of the generator")
+    lr: float = Field(0.0, ge=0, le=1, description="learning rate of the generator; 0: what fits the loss")
     critic_lr: float = Field(0.0, ge=0, le=1, description="learning rate of the critic; 0: the generator's")
     beta1: float = Field(0.0, ge=0, lt=1, description="Adam's decay of the first moment")
     beta2: float = Field(0.99, ge=0, lt=1, description="Adam's decay of the second moment")
@@ -59,6 +59,12 @@ class GANConfig(Settings):
     def critic_turns(self) -> int:
         """Turns of the critic to one of the generator."""
         return self.n_critic or (5 if self.loss in ("wgan", "wgan-gp") else 1)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Learning rates of the generator and of the critic."""
+        generator = self.lr or (5e-4 if self.loss in ("wgan", "wgan-gp") else 2e-3)
+        return generator, self.critic_lr or generator
 
     @property
     def penalty_weight(self) -> float:

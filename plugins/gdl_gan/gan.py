@@ -34,12 +34,13 @@ class GAN(Model):
         """The critic, with its turns, and then the generator."""
         config: GANConfig = self.config
         betas = (config.beta1, config.beta2)
+        rate, critic_rate = config.rates
         return [
             Player(
-                "critic", [self.critic], self._critic_loss, config.critic_turns, config.critic_lr or config.lr, betas,
+                "critic", [self.critic], self._critic_loss, config.critic_turns, critic_rate, betas,
                 decay=config.decay, after=self._clip if config.loss == "wgan" else None,
             ),
-            Player("generator", [self.generator], self._generator_loss, 1, config.lr, betas, decay=config.decay),
+            Player("generator", [self.generator], self._generator_loss, 1, rate, betas, decay=config.decay),
         ]  # fmt: skip
 
     def judge(self, x: Tensor) -> Tensor:

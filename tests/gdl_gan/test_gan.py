@@ -191,3 +191,12 @@ def test_widths_fall_towards_the_picture() -> None:
     channels = [layer.out_channels for layer in generator.modules() if isinstance(layer, torch.nn.ConvTranspose2d)]
     assert all(a >= b for a, b in pairwise(channels))
     assert channels[-1] == 4
+
+
+def test_what_is_left_out_fits_the_loss() -> None:
+    assert GANConfig().rates == (2e-3, 2e-3)
+    assert GANConfig(loss="wgan-gp").rates == (5e-4, 5e-4)
+    assert GANConfig(loss="wgan-gp", lr=1e-4, critic_lr=3e-4).rates == (1e-4, 3e-4)
+    assert (GANConfig().critic_turns, GANConfig().penalty_every, GANConfig().penalty_weight) == (1, 16, 0.1)
+    gp = GANConfig(loss="wgan-gp", gamma=0.5, lazy=4, n_critic=2)
+    assert (gp.critic_turns, gp.penalty_every, gp.penalty_weight) == (2, 4, 0.5)
