@@ -5,8 +5,8 @@
 
 A mode counts as found if at least a fifth of its share of the samples lies within three standard deviations of it; a
 sample is of high quality if it lies within three of any mode. Beside the losses stand real points and a uniform box.
-WGAN-GP's weight is the one that Gulrajani et al. took for such data; WGAN's bound was chosen here: with the paper's 0.01
-fewer samples come near a mode.
+WGAN-GP's weight is the one that Gulrajani et al. took for such data; WGAN's bound was chosen here: with 0.01, which is
+the paper's, fewer samples come near a mode.
 
 Exit status: 1 if no loss finds every mode of the ring, and all but one of the grid, for every seed.
 """
