@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 
-from gdl_core.latent.tiles import sample_rows
 from gdl_core.measures.neighbours import nearest
 from gdl_core.measures.subject import Measurement, Subject
 
@@ -22,8 +21,7 @@ def measure(subject: Subject) -> list[Measurement]:
     train = subject.dataset.tensor(subject.train).flatten(1)
     held_out, _ = nearest(subject.held_out_samples.flatten(1), train, 1)
     near = float(torch.quantile(held_out[:, 0].double(), QUANTILE))
-    made = sample_rows(subject.trained, n, subject.noise.stream("made")).flatten(1)
-    distances, _ = nearest(made, train, 1)
+    distances, _ = nearest(subject.made.flatten(1), train, 1)
     share = float((distances[:, 0].double() < near).double().mean())
     baselines = {
         "held-out samples": float((held_out[:, 0].double() < near).double().mean()),

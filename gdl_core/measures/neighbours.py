@@ -14,13 +14,14 @@ _EXACT_COLUMNS = 64
 def nearest(asked: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return distances and indices (n, k) of the k rows of `known` nearest to each row asked, the nearest first."""
     k = min(k, len(known))
-    known = known.float()
-    # Through a matrix product small distances lose digits: fine between pictures, too coarse for codes of few numbers.
-    way = "donot_use_mm_for_euclid_dist" if known.shape[1] <= _EXACT_COLUMNS else "use_mm_for_euclid_dist"
-    parts = [torch.cdist(rows, known, compute_mode=way).topk(k, dim=1, largest=False) for rows in _pieces(asked)]
+    parts = [apart.topk(k, dim=1, largest=False) for apart in distances(asked, known)]
     return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 
 
-def _pieces(rows: Tensor) -> Iterator[Tensor]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK].float()
+def distances(asked: Tensor, known: Tensor) -> Iterator[Tensor]:
+    """Yield the distances from rows asked to all rows known, (at most CHUNK, known), in the order of the rows."""
+    known = known.float()
+    # Through a matrix product small distances lose digits: fine between pictures, too coarse for codes of few numbers.
+    way = "donot_use_mm_for_euclid_dist" if known.shape[1] <= _EXACT_COLUMNS else "use_mm_for_euclid_dist"
+    for start in range(0, len(asked), CHUNK):
+        yield torch.cdist(asked[start : start + CHUNK].float(), known, compute_mode=way)

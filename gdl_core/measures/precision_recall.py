@@ -9,13 +9,12 @@ few of them repeated (precise, and far from covering), and even noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gdl_core.measures.neighbours import CHUNK, nearest
+from gdl_core.measures.neighbours import distances, nearest
 from gdl_core.measures.spaces import Space
 from gdl_core.measures.subject import Measurement, Subject
 
@@ -35,24 +34,18 @@ def compare(real: Tensor, made: Tensor, k: int = K) -> Scores:
     """Return how made samples (n, numbers) lie among real ones (m, numbers)."""
     real_reach, made_reach = _reach(real, k), _reach(made, k)
     inside, balls, covered = 0, 0, torch.zeros(len(real), dtype=torch.bool)
-    for distances in _distances(made, real):  # (chunk, m)
-        hits = distances <= real_reach
+    for apart in distances(made, real):  # (chunk, m)
+        hits = apart <= real_reach
         inside += int(hits.any(1).sum())
         balls += int(hits.sum())
         covered |= hits.any(0)
-    recalled = sum(int((distances <= made_reach).any(1).sum()) for distances in _distances(real, made))
+    recalled = sum(int((apart <= made_reach).any(1).sum()) for apart in distances(real, made))
     return Scores(inside / len(made), recalled / len(real), balls / (k * len(made)), float(covered.double().mean()))
 
 
 def _reach(points: Tensor, k: int) -> Tensor:
     """Return the distance of each point to its k-th nearest other one, (n,)."""
     return nearest(points, points, k + 1)[0][:, -1]
-
-
-def _distances(rows: Tensor, others: Tensor) -> Iterator[Tensor]:
-    for start in range(0, len(rows), CHUNK):
-        way = "donot_use_mm_for_euclid_dist" if rows.shape[1] <= 64 else "use_mm_for_euclid_dist"
-        yield torch.cdist(rows[start : start + CHUNK], others, compute_mode=way)
 
 
 def measure(subject: Subject) -> list[Measurement]:

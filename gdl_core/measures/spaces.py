@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gdl_core.latent.reduce import Pca, fit_pca
-from gdl_core.latent.tiles import feature_rows, sample_rows
+from gdl_core.latent.tiles import feature_rows
 from gdl_core.measures.subject import Subject, chunks, torch_cat
 
 COMPONENTS = 32
@@ -61,7 +61,7 @@ class Space:
     @cached_property
     def made(self) -> Tensor:
         """Samples of the model, the first n of the seed."""
-        return self.of(sample_rows(self.subject.trained, self.n, self.subject.noise.stream("made")))
+        return self.of(self.subject.made[: self.n])
 
     @cached_property
     def repeated(self) -> Tensor:

@@ -16,7 +16,7 @@ from gdl_core.contracts import Posterior
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_core.latent.reduce import Pca, fit_pca
-from gdl_core.latent.tiles import encode_rows
+from gdl_core.latent.tiles import encode_rows, sample_rows
 from gdl_core.noise import Noise
 from gdl_core.values import Cell, Column, Table, TrainedModel
 
@@ -121,6 +121,11 @@ class Subject:
     def held_out_codes(self) -> Tensor:
         """Posterior means of the held-out samples used, (n, size)."""
         return self.held_out_posterior.mean.flatten(1)
+
+    @cached_property
+    def made(self) -> Tensor:
+        """The first samples of the model, as many as held-out ones are used, (n, *data shape)."""
+        return sample_rows(self.trained, len(self.held_out), self.noise.stream("made"))
 
     @cached_property
     def held_out_samples(self) -> Tensor:
