@@ -91,7 +91,12 @@ def _template() -> Template:
         return hide(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=hidden
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=hidden,
+        keep_trailing_newline=True,
     )
     environment.filters |= {"duration": duration, "made_here": Markup}
     return environment.from_string(Path(__file__).with_name(_TEMPLATE).read_text("utf-8"))
