@@ -105,11 +105,13 @@ class Model(nn.Module):
 
     Attributes:
         latent_shape: shape of one latent point, set by models that encode or decode.
+        style_shape: (layers, width) of the styles that a model of the role `styles` makes its samples of.
         input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
         uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them.
     """
 
     latent_shape: tuple[int, ...] = ()
+    style_shape: tuple[int, int] = (0, 0)
     input_range: tuple[float, float] | None = None
     uses_columns: ClassVar[bool] = False
 
@@ -131,6 +133,14 @@ class Model(nn.Module):
 
     def players(self) -> Sequence[Player]:
         """Role trains: return the players, in the order of their turns."""
+        raise _unfilled(self, "trains")
+
+    def fit(self, dataset: Dataset, noise: Noise, progress: Callable[[int, int], None]) -> None:
+        """Role trains, for models without players: take what is to be learned from the training samples at once.
+
+        Called as soon as the model is built; what it keeps must be in buffers or parameters of the shapes that a model
+        of these settings has from the start.
+        """
         raise _unfilled(self, "trains")
 
     def prior(self, n: int, noise: Noise) -> Tensor:
@@ -165,14 +175,27 @@ class Model(nn.Module):
         """Role classifies: return what the last layer decides by, (batch, features): a space to compare samples in."""
         raise _unfilled(self, "classifies")
 
+    def style(self, z: Tensor) -> Tensor:
+        """Role styles: map points (batch, *latent shape) to the intermediate latent space W, (batch, width)."""
+        raise _unfilled(self, "styles")
+
+    def style_mean(self) -> Tensor:
+        """Role styles: return the mean of W, (width,), towards which truncation draws (Karras et al. 2019, B)."""
+        raise _unfilled(self, "styles")
+
+    def synthesise(self, w: Tensor) -> Tensor:
+        """Role styles: return the samples (batch, *data shape) of styles (batch, layers, width), one for each layer."""
+        raise _unfilled(self, "styles")
+
     _ROLE_METHODS = (
-        ("trains", ("players",)),
+        ("trains", ("players", "fit")),
         ("samples", ("prior", "sample")),
         ("encodes", ("encode",)),
         ("decodes", ("decode",)),
         ("scores", ("log_prob",)),
         ("predicts", ("step",)),
         ("classifies", ("classify",)),
+        ("styles", ("style", "synthesise")),
     )
 
     @classmethod

@@ -16,7 +16,7 @@ from gdl_core.errors import PluginError
 GDL_API = 1
 """Version of the contract between core and plugins. A plugin may set `GDL_API`; a newer one than ours is refused."""
 
-Role = Literal["trains", "samples", "encodes", "decodes", "scores", "predicts", "classifies"]
+Role = Literal["trains", "samples", "encodes", "decodes", "scores", "predicts", "classifies", "styles"]
 """What a model can be asked to do."""
 
 Kind = Literal[

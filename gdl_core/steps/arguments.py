@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DOES: dict[str, str] = {
     "trains": "trains", "samples": "samples", "encodes": "encodes", "decodes": "decodes",
     "scores": "scores", "predicts": "predicts", "classifies": "classifies",
+    "styles": "styles",
 }  # fmt: skip
 
 
