@@ -35,6 +35,9 @@ class Probe(Model):
             raise DataError("the probe does not know its categories; train it on a dataset with columns of categories")
         pictures = len(data_shape) == 3 and min(data_shape[1:]) >= _SMALLEST
         self.body, features = _conv(config, data_shape) if pictures else _dense(config, data_shape)
+        if config.features:
+            self.body = nn.Sequential(self.body, nn.Linear(features, config.features), nn.ReLU())
+            features = config.features
         self.heads = nn.ModuleDict(
             {_key(number): nn.Linear(features, len(t.names)) for number, t in enumerate(config.targets.values())}
         )

@@ -91,3 +91,16 @@ def test_the_hook_tells_the_truth() -> None:
     (spec,) = gdl_probe.gdl_models()
     assert load_target(spec.target).roles() == set(spec.roles)
     assert load_target(spec.config) is ProbeConfig
+
+
+def test_features_may_be_a_layer_of_their_own(tmp_path: Path) -> None:
+    dataset = _lights()
+    model, last = _fit(dataset, tmp_path, features=16)
+    assert last["held_out_accuracy_left.lit"] > 0.9
+    with torch.no_grad():
+        x = dataset.tensor(dataset.held_out)
+        features, told = model.features(x), model.classify(x)
+    assert features.shape == (60, 16)
+    assert bool((features >= 0).all())
+    for name, head in zip(told, model.heads.values(), strict=True):
+        assert torch.allclose(told[name], head(features).softmax(1))
