@@ -20,8 +20,8 @@ class ProbeConfig(Settings):
     columns: tuple[str, ...] = Field((), description="columns to classify by; every column of categories if left out")
     width: int = Field(24, ge=4, le=1024, description="channels of the first layer (pictures) or hidden units / 8")
     features: int = Field(
-        0, ge=0, le=4096, description="units of one more layer before the softmax, the space that samples are compared in; "
-        "0: none, the softmax looks at the layers before",
+        0, ge=0, le=4096, description="units of one more layer before the softmax, in which samples are then compared; "
+        "0: none",
     )  # fmt: skip
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the last features left out at each step")
     lr: float = Field(2e-3, gt=0, le=1, description="learning rate of Adam")
