@@ -5,7 +5,7 @@
 
 One thread. Rivals run in one process in turns, a block of steps each, in an order that rotates; every number is CPU
 time, so other work on the machine disturbs it little, and a ratio compares blocks of one round. Shown is the median
-over rounds with the least and greatest. `--only`: mlp, conv (training), overhead, photos, walk.
+over rounds with the least and greatest. `--only`: mlp, conv (training), games, overhead, photos, walk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,20 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from training_rivals import BATCH, NETWORKS, Block, Runtime, bare_block, make_vae, pictures, plain_block, pythae_block
+from training_games import BATCH as GAME_BATCH
+from training_games import GAMES, make_game, noise_pictures, plain_game
+from training_rivals import (
+    BATCH,
+    NETWORKS,
+    STEPS,
+    Block,
+    Runtime,
+    bare_block,
+    make_vae,
+    pictures,
+    plain_block,
+    pythae_block,
+)
 
 from gdl_core import kernels
 from gdl_core.data.dataset import Dataset
@@ -87,8 +100,8 @@ def bench_training(kind: str, rounds: int) -> list[Row]:
     """Compare `train` with the plain loop and with pythae's trainer."""
     dataset = pictures()
     goals = {"mlp": (1.2, 1.65), "conv": (1.05, 1.5)}[kind]
-    fp32 = Runtime(kind, dataset, precision="fp32", held_out=0)
-    bf16 = Runtime(kind, dataset, precision="bf16", held_out=0)
+    fp32 = Runtime(make_vae(kind), dataset, STEPS[kind], precision="fp32", held_out=0)
+    bf16 = Runtime(make_vae(kind), dataset, STEPS[kind], precision="bf16", held_out=0)
     native = has_native_bf16(torch.device("cpu"))
     blocks: dict[str, Block] = {"plain": plain_block(kind, dataset), "gdl fp32": fp32.block}
     forced = {
@@ -119,6 +132,29 @@ def bench_training(kind: str, rounds: int) -> list[Row]:
     return rows
 
 
+def bench_games(rounds: int) -> list[Row]:
+    """Compare rounds of games as `train` plays them with plain loops of the same networks."""
+    rows = []
+    native = has_native_bf16(torch.device("cpu"))
+    for name, game in GAMES.items():
+        dataset = noise_pictures(game.shape)
+        runtimes = {
+            f"gdl {precision}": Runtime(
+                make_game(game), dataset, game.rounds, precision=precision, batch=GAME_BATCH, held_out=0
+            )
+            for precision in (("fp32", "bf16") if native else ("fp32",))
+        }
+        blocks = {"plain": plain_game(game, dataset)} | {name: runtime.block for name, runtime in runtimes.items()}
+        times = interleaved(blocks, rounds)
+        for runtime in runtimes.values():
+            runtime.close()
+        what = f"a round of {name}, batch {GAME_BATCH}"
+        rows.append(compare(what, times, "gdl fp32", "plain", None))
+        if native:
+            rows.append(compare(what, times, "gdl bf16", "plain", game.goal))
+    return rows
+
+
 def bench_overhead(rounds: int) -> list[Row]:
     """Compare `train` with everything on (log, average, checkpoints, previews, callbacks) with its own bare step.
 
@@ -129,7 +165,9 @@ def bench_overhead(rounds: int) -> list[Row]:
     rows = []
     dataset = pictures()
     for kind, goal in (("conv", 3.0), ("mlp", 8.0)):
-        runtime = Runtime(kind, dataset, precision="fp32", ema=0.999, held_out=0, checkpoint_seconds=60)
+        runtime = Runtime(
+            make_vae(kind), dataset, STEPS[kind], precision="fp32", ema=0.999, held_out=0, checkpoint_seconds=60
+        )
         times = interleaved({"bare step": bare_block(kind, dataset), "runtime": runtime.block}, rounds)
         runtime.close()
         value = 100 * (sum(times["runtime"]) / sum(times["bare step"]) - 1)
@@ -236,7 +274,7 @@ def _allocate_alike() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen comparisons, print them, and return how many goals were missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    sections = ("mlp", "conv", "overhead", "photos", "walk")
+    sections = ("mlp", "conv", "games", "overhead", "photos", "walk")
     parser.add_argument("--only", nargs="+", choices=sections, default=sections)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", type=Path, help="write the numbers here too")
@@ -257,6 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     makers: dict[str, Callable[[], list[Row]]] = {
         "mlp": lambda: bench_training("mlp", options.rounds),
         "conv": lambda: bench_training("conv", options.rounds),
+        "games": lambda: bench_games(options.rounds),
         "overhead": lambda: bench_overhead(4 * options.rounds),
         "photos": lambda: bench_photos(options.rounds),
         "walk": lambda: bench_walk(options.rounds),

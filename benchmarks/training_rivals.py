@@ -107,13 +107,13 @@ def bare_block(kind: str, dataset: Dataset) -> Block:
 class Runtime:
     """`gdl_core.training.loop.train` itself, held between blocks in a thread of its own by its `cancelled` callback."""
 
-    def __init__(self, kind: str, dataset: Dataset, **options: Any) -> None:
+    def __init__(self, model: Model, dataset: Dataset, steps: int, **options: Any) -> None:
         self._left, self._stop = 0, False
         self._go, self._done = threading.Semaphore(0), threading.Semaphore(0)
-        self._steps = STEPS[kind]
+        self._steps = steps
         self._folder = tempfile.TemporaryDirectory()
         settings = {"duration": "1000000 steps", "every": "1 epochs", "batch": BATCH, "device": "cpu", **options}
-        config, model = TrainingConfig.model_validate(settings), make_vae(kind)
+        config = TrainingConfig.model_validate(settings)
         self.parts: dict[str, float] = {}
 
         def work() -> None:
@@ -138,8 +138,9 @@ class Runtime:
         self.parts = parts
 
     def _preview(self, model: Model, step: int) -> None:
-        pixels = (model.sample(64, Noise(4)).clamp(0, 1) * 255).to(torch.uint8).numpy()
-        sheet = pixels.reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
+        pixels = (model.sample(64, Noise(4)).clamp(0, 1) * 255).to(torch.uint8).numpy()[:, 0]
+        side = pixels.shape[-1]
+        sheet = pixels.reshape(8, 8, side, side).transpose(0, 2, 1, 3).reshape(8 * side, 8 * side)
         Image.fromarray(sheet).save(Path(self._folder.name) / f"{step}.png")
 
     def block(self) -> None:
