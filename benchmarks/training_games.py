@@ -24,7 +24,7 @@ SAMPLES = 2048
 
 @dataclass(frozen=True)
 class Game:
-    """A comparison: shape of the pictures, settings, rounds in a block, and what bf16 is to gain over the plain loop."""
+    """A comparison: shape of the pictures, settings, rounds in a block, and the gain over the plain loop to reach."""
 
     shape: tuple[int, int, int]
     settings: dict[str, Any]
