@@ -1,0 +1,63 @@
+"""`neighbours`: samples beside the training samples that they are nearest to, so that copies can be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.steps.inputs import DatasetInput
+from gdl_core.values import Images, TrainedModel
+
+if TYPE_CHECKING:
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(StepArguments):
+    """Arguments of `neighbours`."""
+
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples",))] = Field(description="a model that samples")
+    data: DatasetInput = Field(description="the dataset that it was trained on")
+    n: int = Field(12, ge=1, le=1000, description="how many samples, the first of the step's seed")
+    k: int = Field(1, ge=1, le=20, description="how many neighbours of each, the nearest first")
+    features: Annotated[TrainedModel | None, Accepts("model", roles=("classifies",))] = Field(
+        None, description="a probe in whose features they are nearest; left out: pixel by pixel"
+    )
+
+
+def run(arguments: Arguments, context: StepContext) -> Images:
+    """Return the samples, and under each its nearest training samples."""
+    from gdl_core.latent.tiles import feature_rows, sample_rows, to_pixels
+    from gdl_core.measures.neighbours import nearest
+    from gdl_core.measures.subject import chunks, torch_cat
+    from gdl_core.steps.inputs import need_pictures, ready, same_shape
+
+    trained, data, probe = arguments.model, arguments.data, arguments.features
+    need_pictures(trained, "neighbours")
+    _refuse_other_shape(arguments)
+    ready([trained, *filter(None, [probe])], context)
+    if probe is not None:
+        same_shape([trained, probe])
+    made = sample_rows(trained, arguments.n, context.noise.stream("sample"))
+    if probe is None:
+        asked, known = made.flatten(1), torch_cat([data.tensor(rows).flatten(1) for rows in chunks(data.train)])
+    else:
+        asked, known = feature_rows(probe, made), feature_rows(probe, data, data.train)
+    apart, found = nearest(asked, known, arguments.k)
+    rows = [data.pixels(data.train[found[:, rank].numpy()]) for rank in range(found.shape[1])]
+    far = ", ".join(f"{distance:.3g}" for distance in apart[:, 0].tolist())
+    context.note(f"distance of each sample to its nearest of {len(data.train)} training samples: {far}")
+    names = ("sample", *("nearest" if rank == 0 else f"{rank + 1}." for rank in range(len(rows))))
+    return Images(np.concatenate([to_pixels(made), *rows]), columns=arguments.n, rows=names)
+
+
+def _refuse_other_shape(arguments: Arguments) -> None:
+    from gdl_core.errors import DataError
+
+    if tuple(arguments.data.shape) != tuple(arguments.model.data_shape):
+        raise DataError(
+            f"{arguments.model.name} makes samples of shape {tuple(arguments.model.data_shape)}, those of "
+            f"{arguments.data.name} have {tuple(arguments.data.shape)}; give the dataset that it was trained on"
+        )
