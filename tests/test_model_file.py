@@ -162,8 +162,8 @@ def test_cut_and_grown_files_are_named(path: Path) -> None:
 
 
 def test_a_newer_format_is_named(path: Path, registry: Registry) -> None:
-    change(path, format=2, something_new=1)
-    with pytest.raises(CheckpointError, match=r"newer gdl \(format 2; this one reads up to 1\): update gdl-toolkit"):
+    change(path, format=3, something_new=1)
+    with pytest.raises(CheckpointError, match=r"newer gdl \(format 3; this one reads up to 2\): update gdl-toolkit"):
         read_model(path, registry)
 
 
