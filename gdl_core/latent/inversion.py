@@ -50,7 +50,7 @@ class Search:
     tries: int = 4
     loss: Literal["squared", "absolute"] = "squared"
     feature_weight: float = 1.0
-    prior_weight: float = 1e-3
+    prior_weight: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,13 @@ def invert_rows(
         progress: called as progress(steps done, steps wanted) over all pictures; it may raise CancelledError.
 
     Raises:
-        DataError: a sample is not of the model's shape or not finite, or a search ended in numbers that are not.
+        DataError: there is no sample, one is not of the model's shape or not finite, or a search ended in numbers
+            that are not.
     """
     if tuple(x.shape[1:]) != tuple(trained.data_shape):
         raise DataError(f"samples of shape {tuple(x.shape[1:])} given to a model of {tuple(trained.data_shape)}")
+    if len(x) == 0:
+        raise DataError("there is no sample to invert; give at least one")
     if not torch.isfinite(x).all():
         raise DataError("a sample to invert holds a number that is not finite; mend the data")
     if isinstance(trained.model, StyleSpace):
@@ -109,11 +112,10 @@ def invert_rows(
         found.append(searcher.find(sample, draws.distances[index], tell))
         if not torch.isfinite(found[-1][1]):
             raise DataError(f"the search for sample {index + 1} ended in numbers that are not finite; lower the rate")
-    none = torch.zeros(0)
     return Inverted(
-        points=torch.stack([point for point, _ in found]) if found else torch.zeros(0, *trained.model.latent_shape),
-        error=torch.stack([error for _, error in found]) if found else none,
-        nearest=draws.distances.amin(dim=1).sqrt().float() if found else none,
+        points=torch.stack([point for point, _ in found]),
+        error=torch.stack([error for _, error in found]),
+        nearest=draws.distances.amin(dim=1).sqrt().float(),
         mean=(x.double() - draws.mean).square().flatten(1).mean(dim=1).sqrt().float(),
     )
 

@@ -35,7 +35,7 @@ class Arguments(StepArguments):
     )
     feature_weight: float = Field(1.0, ge=0, le=1000, description="weight of the features beside the pixels")
     prior: float = Field(
-        0.001, ge=0, le=1000, description="weight of the points' own unlikeliness under the prior; none in W and W+"
+        0.01, ge=0, le=1000, description="weight of the points' own unlikeliness under the prior; none in W and W+"
     )
 
 
