@@ -216,7 +216,7 @@ def test_spaces_that_a_model_or_a_format_has_not_are_refused(path: Path, tmp_pat
         read_model(path, registry)
     plain = make(TinyMlp, latent=3)
     change(path, fingerprint=fingerprint(plain.model, plain.config, space))
-    with pytest.raises(CheckpointError, match="view of a model that has no such space .TinyMlp has no space W"):
+    with pytest.raises(CheckpointError, match=r"view of a model that has no such space \(TinyMlp has no space W"):
         read_model(path, registry)
     style = make(TinyStyle, latent=3)
     write_model(in_space(style, space_settings("w+", 0.5, 4)), tmp_path / "view.gdl")

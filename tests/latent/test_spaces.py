@@ -1,4 +1,4 @@
-"""W and W+ are spaces like any other: the same samples, the same verbs, and truncation is a straight line to the mean."""
+"""W and W+ are spaces like any other: the same samples and verbs, and truncation is a line to the mean."""
 
 from __future__ import annotations
 
