@@ -120,8 +120,8 @@ def model_names(models: Sequence[TrainedModel]) -> list[str]:
 
 def _settings(trained: TrainedModel) -> dict[str, Any]:
     """Return the settings that tell a model from its like; of a view also how it looks into the model."""
-    view = {"space": trained.space["which"], "truncation": trained.space["truncation"]} if trained.space else {}
-    return {**view, **trained.config}
+    view = {"truncation": trained.space["truncation"]} if trained.space else {}
+    return {"space": trained.space.get("which", "z"), **view, **trained.config}
 
 
 def _short(value: Any) -> str:

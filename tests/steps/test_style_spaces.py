@@ -15,6 +15,7 @@ from gdl_core import media
 from gdl_core.errors import DataError, InputError
 from gdl_core.recipe.keep import keep, kept
 from gdl_core.steps.arguments import Promise
+from gdl_core.steps.inputs import model_names
 from gdl_core.values import Images, Latents, TrainedModel
 
 STYLED = Promise("style", "model", frozenset({"samples", "decodes", "styles"}))
@@ -112,6 +113,8 @@ def test_views_of_one_model_are_told_apart_in_a_film(tmp_path: Path) -> None:
     points = do("prior", tmp_path, model=models[0], n=2)
     film = do("morph", tmp_path, model=models, through=[points], frames=3)
     assert film.rows == ("style-dot truncation 1", "style-dot truncation 0.5")
+    names = ("style-dot space z", "style-dot space w, truncation 1", "style-dot space w+, truncation 0.5")
+    assert tuple(model_names([style(), models[0], view(tmp_path, which="w+", truncation=0.5)])) == names
 
 
 def cells(sheet: Images, rows: int, columns: int) -> np.ndarray:
