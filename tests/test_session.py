@@ -220,6 +220,13 @@ def test_a_session_in_the_space_of_styles() -> None:
         session.space("w", truncation=9.0)
     with pytest.raises(RoleError, match="'styles' is not filled"):
         tame.space("w")
+    ended = threading.Event()
+    with session._alone:  # the two share weights, so they take turns
+        other = threading.Thread(target=lambda: (tame.sample(1), ended.set()))
+        other.start()
+        assert not ended.wait(0.2)
+    assert ended.wait(10)
+    other.join()
     tame.close()
     assert (same.sample(2) == session.sample(2)).all()
 

@@ -53,6 +53,13 @@ class Dark(Linear):
         return self.layer(z) * 0
 
 
+class Cliff(Linear):
+    """Squares, of which the way down on one side ends in no numbers."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        return torch.where(z.sum(1, keepdim=True) > 6, torch.nan, self.layer(z) * 0 + z.sum(1, keepdim=True) ** 2)
+
+
 def linear(kind: type[Model] = Linear) -> TrainedModel:
     return make(kind, (6,), latent=3)
 
@@ -173,6 +180,29 @@ def test_what_is_not_finite_is_refused() -> None:
         invert_rows(linear(), torch.zeros(1, 5), NOISE, QUICK)
     with pytest.raises(DataError, match="no sample to invert"):
         invert_rows(linear(), torch.zeros(0, 6), NOISE, QUICK)
+
+
+def test_tries_that_end_in_no_numbers_are_left_out() -> None:
+    found = invert_rows(linear(Cliff), torch.full((1, 6), 49.0), NOISE, replace(QUICK, tries=64, prior_weight=0.0))
+    assert float(found.error[0]) < 0.5
+    assert float(found.points.sum()) < -6.9
+
+
+def test_styles_are_stirred_on_the_way_and_points_are_not() -> None:
+    trained = make(TinyStyle, latent=2)
+    view = in_space(trained, space_settings("w", 1.0, None))
+    seen: list[Tensor] = []
+    synthesise = trained.model.synthesise
+    trained.model.synthesise = lambda w: (seen.append(w[:, 0].detach()), synthesise(w))[1]
+    still = replace(QUICK, steps=4, rate=1e-9, start="mean")
+    invert_rows(view, torch.rand(1, 1, 8, 8), NOISE, still)
+    spread = prior_rows(view, QUICK.draws, NOISE.stream("starts")).std(dim=0).square().mean().sqrt()
+    off = [float((w - trained.model.style_mean()).square().mean().sqrt() / spread) for w in seen[-5:]]
+    assert 0.02 < off[0] < 0.08
+    assert off[0] > off[2] > off[3] == pytest.approx(off[4], abs=1e-6)  # none in the last quarter
+    seen.clear()
+    invert_rows(trained, torch.rand(1, 1, 8, 8), NOISE, still)
+    assert all(torch.allclose(w, seen[-1], atol=1e-6) for w in seen[-5:])
 
 
 def test_a_decoder_that_says_one_thing_only_does_no_harm() -> None:

@@ -82,6 +82,11 @@ def test_codes_stand_in_for_an_encoder_in_a_reconstruction(tmp_path: Path) -> No
     assert sheet.rows == ("original", "dot", "spot")
     assert np.array_equal(sheet.pixels[6:], do("decode", tmp_path, model=spot(), points=codes).pixels)
     assert np.abs(sheet.pixels[6:].astype(int) - pictures.pixels).mean() < 1
+    other = trained(Spot, name="dots/spot", shift=0.5)
+    moved = Latents(codes.mean - 0.5)
+    both = do("reconstruct", tmp_path, model=[spot(), other], data=pictures, codes=[codes, moved])
+    assert np.array_equal(both.pixels[3:6], sheet.pixels[6:])
+    assert np.abs(both.pixels[6:].astype(int) - sheet.pixels[6:]).max() <= 1
     with pytest.raises(DataError, match="3 codes for 2 pictures; give the pictures that were inverted"):
         do("reconstruct", tmp_path, model=spot(), data=Images(pictures.pixels[:2]), codes=codes)
 
@@ -108,6 +113,7 @@ def test_an_attribute_of_samples_that_a_probe_labels(tmp_path: Path) -> None:
     assert facts["samples"] == 1000
     assert facts["sure"] == 0.9
     assert 100 < facts["with"] < 300  # sigmoid(3 x) is above 0.9 for x above 0.73
+    assert 100 < facts["without"] < 300
     assert facts["split_half_cosine"] > 0.95
     assert "of 1000 samples, those that the probe is sure of" in surroundings.notes[0]
     generous = do("attribute", tmp_path, model=spot(), probe=judge(), where="right", n=1000, sure=0.5)
