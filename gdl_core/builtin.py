@@ -16,6 +16,9 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("decode", "image", "Turn latent points into pictures."),
     ("pick", "image", "Take pictures out of a dataset, by label or at random."),
     ("reconstruct", "image", "Show pictures beside what comes through the bottleneck."),
+    ("space", "model", "A model of styles as one whose latent space is W or W+, with truncation."),
+    ("invert", "latent", "Find the latent points that a model decodes to given pictures."),
+    ("mix", "image", "Pictures that take some layers' styles from one source and the rest from another."),
     ("morph", "frames", "A film from picture to picture through the latent space."),
     ("walk", "frames", "A film of a path through the latent space, with the moving dot beside it."),
     ("blend", "image", "Add and subtract pictures and directions."),
@@ -30,7 +33,7 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
 )
 
 # Raised when the same arguments come to give another result; 1 for all others.
-_VERSIONS = {"strays": 2}
+_VERSIONS = {"ladder": 2, "strays": 2}
 
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")

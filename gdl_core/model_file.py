@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
-from gdl_core.errors import AmbiguousNameError, CheckpointError, PluginError, StorageError, UnknownNameError
+from gdl_core.errors import (
+    AmbiguousNameError,
+    CheckpointError,
+    GdlError,
+    PluginError,
+    StorageError,
+    UnknownNameError,
+)
+from gdl_core.latent.space_settings import SpaceSettings
 from gdl_core.media.atomic import write_bytes
 from gdl_core.values import Table, TrainedModel
 
@@ -27,8 +35,12 @@ if TYPE_CHECKING:
     from gdl_core.contracts import Model
     from gdl_core.registry import Registry
 
-FORMAT = 1
-"""Version of the file format; a file with a higher number is refused in words."""
+FORMAT = 2
+"""Highest version of the file format that is read; a file with a higher number is refused in words.
+
+Models are written as 1; views into an inner latent space as 2, so that what knows no views does not take one for the
+model that it looks into.
+"""
 
 HEADER_LIMIT = 16 << 20
 """Largest header in bytes that is written or read, so that a damaged length cannot ask for all the memory."""
@@ -60,28 +72,30 @@ def write_model(trained: TrainedModel, path: Path | str, record: Mapping[str, An
 
     from gdl_core.kernels import RNG_VERSION
     from gdl_core.latent.fingerprint import fingerprint
+    from gdl_core.latent.spaces import unwrapped
 
+    model = unwrapped(trained.model)
     about = {
-        "format": FORMAT,
+        "format": 2 if trained.space else 1,
         "model": trained.name,
         "version": trained.version,
-        "package": _package(trained.model),
+        "package": _package(model),
         "config": dict(trained.config),
         "data_shape": list(trained.data_shape),
         "tile": trained.tile,
         "rng_version": RNG_VERSION,
-        "fingerprint": fingerprint(trained.model, trained.config),
+        "fingerprint": fingerprint(model, trained.config, trained.space),
         "data": dict(trained.data),
         "training": dict(trained.training),
         "history": {
             "title": trained.history.title, "header": trained.history.header, "rows": trained.history.rows,
         },
         "record": dict(record) if record is not None else None,
-    }  # fmt: skip
+    } | ({"space": dict(trained.space)} if trained.space else {})  # fmt: skip
     text = json.dumps(_finite(about), sort_keys=True, allow_nan=False, ensure_ascii=False)
     if len(text.encode()) > HEADER_LIMIT // 2:
         raise StorageError(f"{path}: what describes the model takes {len(text)} bytes, more than a .gdl file holds")
-    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in trained.model.state_dict().items()}
+    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     contents = save(state, metadata={_KEY: text})
     write_bytes(Path(path), contents)
     return [Path(path)]
@@ -91,7 +105,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
     """Return what a `.gdl` file says about its model, without torch and without reading the weights.
 
     Keys: `format`, `model`, `version`, `package`, `config`, `data_shape`, `tile`, `rng_version`, `fingerprint`, `data`,
-    `training`, `history`, `record`, and `tensors` with the shape and type of each.
+    `training`, `history`, `record`, `space` of a view, and `tensors` with the shape and type of each.
 
     Raises:
         CheckpointError: the file cannot be read, is not a `.gdl` file, is damaged, or is of a newer format.
@@ -143,13 +157,14 @@ def read_model(path: Path | str, registry: Registry | None = None) -> TrainedMod
             f"it was written by version {header['version']} of {header['package']}"
         ) from error
     model.eval()
-    if fingerprint(model, header["config"]) != header["fingerprint"]:
+    space = header.get("space", {})
+    if fingerprint(model, header["config"], space) != header["fingerprint"]:
         raise _ChangedError(
             f"{path}: does not hold what its fingerprint says; it was damaged or changed, copy it again"
         )
     history = header["history"]
     return TrainedModel(
-        model=model,
+        model=_view(Path(path), model, space) if space else model,
         name=header["model"],
         version=header["version"],
         config=header["config"],
@@ -159,6 +174,7 @@ def read_model(path: Path | str, registry: Registry | None = None) -> TrainedMod
         data=header["data"],
         history=Table(tuple(history["header"]), tuple(tuple(row) for row in history["rows"]), history["title"]),
         training=header["training"],
+        space=space,
     )
 
 
@@ -251,6 +267,10 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         raise ValueError(f"tile {about['tile']}")
     if not isinstance(about.get("record"), dict | None):
         raise ValueError("'record' is not an object")
+    if (number >= 2) != ("space" in about):
+        raise ValueError(f"format {number} {'without' if number >= 2 else 'with'} a space")
+    if "space" in about:
+        _check_space(about["space"])
     columns = about["data"].get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(names, list) for names in columns.values()):
         raise ValueError("the columns of data are no lists of names")
@@ -259,6 +279,27 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         raise ValueError("history is not a table")
     if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
         raise ValueError("the rows of history do not fit its header")
+
+
+def _check_space(space: Any) -> None:
+    try:
+        settings = SpaceSettings.model_validate(space, strict=True)
+    except ValidationError as error:
+        raise ValueError(
+            "; ".join(f"space {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        ) from None
+    if settings.model_dump() != space:
+        raise ValueError("space does not say all of which, truncation and layers")
+
+
+def _view(path: Path, model: Model, space: Mapping[str, Any]) -> Model:
+    """Return the view of a model that a file describes."""
+    from gdl_core.latent.spaces import StyleSpace
+
+    try:
+        return StyleSpace(model, SpaceSettings.model_validate(space))
+    except GdlError as error:
+        raise CheckpointError(f"{path}: is a view of a model that has no such space ({error})") from error
 
 
 def _check_tensors(table: dict[str, Any]) -> int:

@@ -12,26 +12,27 @@ for alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from gdl_core.errors import CancelledError, InputError, RoleError, did_you_mean
+from gdl_core.errors import InputError, RoleError, did_you_mean
 from gdl_core.latent import algebra, paths
 from gdl_core.latent.arrays import is_pictures, layout, read_pictures, read_vectors
 from gdl_core.latent.directions import Method, attribute_vector
-from gdl_core.latent.planes import Plane
+from gdl_core.latent.space_settings import space_settings
+from gdl_core.latent.spaces import in_space, plane_of
 from gdl_core.latent.tiles import decode_rows, encode_rows, inference, sample_rows, spans, to_pixels
 from gdl_core.model_file import read_model
 from gdl_core.noise import Noise
 from gdl_core.training.build import choose_device
-from gdl_core.turns import Turns
+from gdl_core.turns import Cancel, Turns, stop_if
 from gdl_core.values import Column, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -42,20 +43,12 @@ Progress = Callable[[int, int], None]
 """Called as progress(rows done, rows wanted) after each tile, in the thread that asked."""
 
 
-class Event(Protocol):
-    """What `cancel` may be besides a function: a `threading.Event`."""
-
-    def is_set(self) -> bool: ...
-
-
-Cancel = Event | Callable[[], bool] | None
-
-
 @dataclass(frozen=True)
 class Info:
     """What a model is: its full name and the version of its plugin, the roles that it fills, the shapes of a sample
     (pictures: channels, height, width) and of a latent point, where it runs, a fingerprint of its weights and settings;
-    and as `attributes` the columns of the set it was trained on with the names of their categories (none for numbers).
+    and as `attributes` the columns of the set it was trained on with the names of their categories (none for numbers);
+    as `space` which inner latent space it is a view of and how, empty for none.
     """
 
     name: str
@@ -66,6 +59,7 @@ class Info:
     attributes: Mapping[str, tuple[str, ...]]
     device: str
     fingerprint: str
+    space: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open(  # noqa: A001
@@ -132,7 +126,24 @@ class Session:
             attributes={name: tuple(names) for name, names in columns.items()},
             device=str(self._device),
             fingerprint=trained.fingerprint,
+            space=dict(trained.space),
         )
+
+    def space(self, which: Literal["w", "w+"] = "w", truncation: float = 1.0, layers: int | None = None) -> Session:
+        """Return a session in the space W or W+ of a style-based generator; the two take turns at the same weights.
+
+        Args:
+            which: one style for all layers, or a style for each.
+            truncation: share of the way from the mean style that samples are drawn at.
+            layers: of W+: how many of the first layers it applies to; None for all.
+
+        Raises:
+            RoleError: the model has no styles. InputError: there is no such space.
+        """
+        trained = self._needs("samples", "styles")
+        view = Session(in_space(trained, space_settings(which, truncation, layers)), str(self._device), self._progress)
+        view._alone = self._alone
+        return view
 
     def sample(
         self, n: int, seed: int = 0, start: int = 0, *, progress: Progress | None = None, cancel: Cancel = None
@@ -185,7 +196,7 @@ class Session:
         trained = self._needs("decodes")
         points, single = read_vectors(z, tuple(trained.model.latent_shape), "latent points")
         if len(points) == 1 and not exact:
-            self._stop(cancel)
+            stop_if(cancel)
             with self._alone, inference(trained.model):
                 pictures = self._shown(trained.model.decode(torch.from_numpy(points).to(self._device)))
         else:
@@ -245,8 +256,8 @@ class Session:
             path: "circle" or "lissajous" around the origin of a plane, "line" across it, latent points
                 (k, *latent shape) to go through, or places (k, 2) of the plane to visit at even speed.
             frames: length of the film.
-            radius: of the circle, figure or half the line, in units of z.
-            dims: the two dimensions that the plane lies in.
+            radius: of the circle, figure or half the line, in units of z, in W and W+ of the standard deviation.
+            dims: the two dimensions that the plane lies in; in W and W+ the main directions of styles.
             mode: between latent points, straight ("lerp"), along arcs ("slerp") or smoothly ("catmull-rom").
             loop: go back to the first of the points or places.
             progress, cancel: see the class.
@@ -256,7 +267,8 @@ class Session:
             InputError: no such path or dimension, or the points are not those of this latent space.
         """
         trained = self._needs("decodes")
-        plane = Plane.of_dimensions(trained.model.latent_shape, *dims)
+        with self._alone:
+            plane = plane_of(trained, *dims)
         if isinstance(path, str):
             makers = {
                 "circle": lambda: paths.circle(plane, frames, radius),
@@ -364,17 +376,12 @@ class Session:
         progress = progress or self._progress
         parts: list[Array] = []
         for first, count in spans(n, start, trained.tile):
-            self._stop(cancel)
+            stop_if(cancel)
             with self._alone:
                 parts.append(rows(first, count))
             if progress is not None:
                 progress(first + count, n)
         return np.concatenate(parts) if parts else rows(0, 0)
-
-    @staticmethod
-    def _stop(cancel: Cancel) -> None:
-        if cancel is not None and (cancel() if callable(cancel) else cancel.is_set()):
-            raise CancelledError("stopped")
 
     def _codes(self, given: ArrayLike) -> tuple[Array, bool]:
         """Return latent points of pictures or latent points, (n, *latent shape), and whether one alone was given."""

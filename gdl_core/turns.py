@@ -1,10 +1,29 @@
-"""A lock that is given in the order in which it was asked for."""
+"""A lock that is given in the order in which it was asked for, and how a caller says that work should stop."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol
+
+from gdl_core.errors import CancelledError
+
+
+class Event(Protocol):
+    """What `cancel` may be besides a function: a `threading.Event`."""
+
+    def is_set(self) -> bool: ...
+
+
+Cancel = Event | Callable[[], bool] | None
+
+
+def stop_if(cancel: Cancel) -> None:
+    """Raise CancelledError if the caller has asked to stop."""
+    if cancel is not None and (cancel() if callable(cancel) else cancel.is_set()):
+        raise CancelledError("stopped")
 
 
 class Turns:

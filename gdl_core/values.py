@@ -130,6 +130,7 @@ class TrainedModel:
 
     `tile` is the number of samples that one pass of encoding or decoding takes; see `gdl_core.latent.tiles`.
     `data` describes the set it was trained on (name, fingerprint, columns); `history` has the training curves.
+    `space` says which inner latent space it is a view of and how (`gdl_core.latent.space_settings`); empty for none.
     """
 
     kind: ClassVar[Kind] = "model"
@@ -143,6 +144,7 @@ class TrainedModel:
     data: Mapping[str, Any] = field(default_factory=dict)
     history: Table = field(default_factory=lambda: Table((), ()))
     training: Mapping[str, Any] = field(default_factory=dict)
+    space: Mapping[str, Any] = field(default_factory=dict)
 
 
 def stack_pixels(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -17,11 +17,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from latent.models import TinyConv, TinyMlp, make
+from latent.models import TinyConv, TinyMlp, TinyStyle, make
 from safetensors.torch import save_file
 
 from gdl_core import hookimpl, model_file
 from gdl_core.errors import CheckpointError, GdlError, StorageError
+from gdl_core.latent.fingerprint import fingerprint
+from gdl_core.latent.space_settings import space_settings
+from gdl_core.latent.spaces import StyleSpace, in_space
 from gdl_core.latent.tiles import decode_rows
 from gdl_core.model_file import read_header, read_model, read_model_record, write_model
 from gdl_core.registry import Registry
@@ -37,7 +40,7 @@ class Tiny:
         roles: tuple[Role, ...] = ("samples", "encodes", "decodes")
         return [
             ModelSpec(name.lower(), "Tiny.", f"latent.models:{name}", "latent.models:TinyConfig", roles)
-            for name in ("TinyMlp", "TinyConv")
+            for name in ("TinyMlp", "TinyConv", "TinyStyle")
         ]
 
 
@@ -162,9 +165,65 @@ def test_cut_and_grown_files_are_named(path: Path) -> None:
 
 
 def test_a_newer_format_is_named(path: Path, registry: Registry) -> None:
-    change(path, format=2, something_new=1)
-    with pytest.raises(CheckpointError, match=r"newer gdl \(format 2; this one reads up to 1\): update gdl-toolkit"):
+    change(path, format=3, something_new=1)
+    with pytest.raises(CheckpointError, match=r"newer gdl \(format 3; this one reads up to 2\): update gdl-toolkit"):
         read_model(path, registry)
+
+
+@pytest.mark.parametrize("space", [("w", 0.7, None), ("w+", 1.0, None), ("w+", 0.5, 2)])
+def test_a_view_comes_back_as_it_was(tmp_path: Path, registry: Registry, space: tuple[str, float, int | None]) -> None:
+    trained = make(TinyStyle, latent=3, width=5)
+    view = in_space(trained, space_settings(*space))
+    write_model(view, tmp_path / "view.gdl", {"seed": 1})
+    write_model(trained, tmp_path / "plain.gdl")
+    again = read_model(tmp_path / "view.gdl", registry)
+    assert isinstance(again.model, StyleSpace)
+    assert again.space == view.space == read_header(tmp_path / "view.gdl")["space"]
+    assert again.fingerprint == view.fingerprint != trained.fingerprint
+    assert again.model.latent_shape == view.model.latent_shape
+    z = torch.rand(5, *view.model.latent_shape)
+    assert torch.equal(decode_rows(again, z), decode_rows(view, z))
+    write_model(again, tmp_path / "again.gdl", {"seed": 1})
+    assert (tmp_path / "again.gdl").read_bytes() == (tmp_path / "view.gdl").read_bytes()
+    # A program that knows format 1 alone must not take the view for the model that it looks into.
+    assert [read_header(tmp_path / f"{name}.gdl")["format"] for name in ("view", "plain")] == [2, 1]
+    assert "space" not in read_header(tmp_path / "plain.gdl")
+    assert read_model(tmp_path / "plain.gdl", registry).space == {}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [{}, None, 3, {"which": "w"}, {"which": "z", "truncation": 1.0, "layers": None},
+     {"which": "w", "truncation": "0.7", "layers": None}, {"which": "w", "truncation": 1e9, "layers": None},
+     {"which": "w", "truncation": True, "layers": None}, {"which": "w", "truncation": 1.0, "layers": 2},
+     {"which": "w+", "truncation": 1.0, "layers": -1}, {"which": "w+", "truncation": 1.0, "layers": 1 << 70},
+     {"which": "w", "truncation": 1.0, "layers": None, "more": 1}],
+)  # fmt: skip
+def test_damaged_spaces_are_refused_in_one_line(path: Path, space: Any) -> None:
+    change(path, format=2, space=space)
+    with pytest.raises(CheckpointError, match="damaged header") as caught:
+        read_header(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_spaces_that_a_model_or_a_format_has_not_are_refused(path: Path, tmp_path: Path, registry: Registry) -> None:
+    space = {"which": "w", "truncation": 1.0, "layers": None}
+    change(path, space=space)
+    with pytest.raises(CheckpointError, match="format 1 with a space"):
+        read_header(path)
+    change(path, format=2)
+    with pytest.raises(CheckpointError, match="does not hold what its fingerprint says"):
+        read_model(path, registry)
+    plain = make(TinyMlp, latent=3)
+    change(path, fingerprint=fingerprint(plain.model, plain.config, space))
+    with pytest.raises(CheckpointError, match=r"view of a model that has no such space \(TinyMlp has no space W"):
+        read_model(path, registry)
+    style = make(TinyStyle, latent=3)
+    write_model(in_space(style, space_settings("w+", 0.5, 4)), tmp_path / "view.gdl")
+    deeper = {"which": "w+", "truncation": 0.5, "layers": 5}
+    change(tmp_path / "view.gdl", space=deeper, fingerprint=fingerprint(style.model, style.config, deeper))
+    with pytest.raises(CheckpointError, match="first 5 layers, but the generator has 4"):
+        read_model(tmp_path / "view.gdl", registry)
 
 
 def test_headers_that_lie_are_refused(path: Path) -> None:

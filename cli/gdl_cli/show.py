@@ -12,6 +12,7 @@ from gdl_cli.again import MISMATCH
 from gdl_core import media
 from gdl_core.errors import CheckpointError, GdlError, InputError, MediaError, MissingExtraError
 from gdl_core.explain import printable
+from gdl_core.latent.space_settings import space_in_words
 from gdl_core.registry import Registry, get_registry
 
 
@@ -67,9 +68,12 @@ def _show_model(file: Path, registry: Registry, as_json: bool) -> int:
         roles = ", ".join(registry.find("model", header["model"]).roles)
     except GdlError as error:
         roles = f"not known here: {error}"
-    training, data = header["training"], header["data"]
+    training, data, space = header["training"], header["data"], header.get("space", {})
+    if space:
+        roles = "decodes, samples"
     facts = {
         "model": f"{header['model']} ({header['package']} {header['version']})",
+        "space": space and space_in_words(space),
         "roles": roles,
         "numbers": f"{parameters:,}",
         "samples": "x".join(str(side) for side in header["data_shape"]),

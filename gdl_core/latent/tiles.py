@@ -135,6 +135,31 @@ def sample_rows(
     return _collect(trained, whole_tile, start, n, model.data_shape, progress)[0]
 
 
+def prior_rows(trained: TrainedModel, n: int, noise: Noise, start: int = 0) -> Tensor:
+    """Return the latent points that samples start … start + n − 1 are decoded from, float32 (n, *latent shape), CPU.
+
+    Raises:
+        RoleError: the model does not sample, or not from latent points.
+    """
+
+    def whole_tile(first: int) -> tuple[Tensor]:
+        return (trained.model.prior(trained.tile, noise.at(first)),)
+
+    return _collect(trained, whole_tile, start, n, trained.model.latent_shape, None)[0]
+
+
+def map_rows(
+    trained: TrainedModel, compute: Callable[[Tensor], Tensor], rows: Tensor, shape: tuple[int, ...]
+) -> Tensor:
+    """Return what a function of a model gives of rows, (n, *shape) float32 on the CPU, computed in tiles."""
+
+    def whole_tile(first: int) -> tuple[Tensor]:
+        padded = _padded(lambda low, high: rows[low:high], first, trained.tile, len(rows))
+        return (compute(padded.to(device_of(trained.model), torch.float32)),)
+
+    return _collect(trained, whole_tile, 0, len(rows), shape, None)[0]
+
+
 def decode_rows(
     trained: TrainedModel, z: Tensor | NDArray[np.float32], start: int = 0, progress: Progress | None = None
 ) -> Tensor:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _DOES: dict[str, str] = {
     "trains": "trains", "samples": "samples", "encodes": "encodes", "decodes": "decodes",
     "scores": "scores", "predicts": "predicts", "classifies": "classifies",
-    "styles": "styles",
+    "styles": "has styles",
 }  # fmt: skip
+_DO = {"classifies": "classify", "styles": "have styles"}
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,7 @@ class Accepts:
                     {
                         "wanted": " and ".join(_DOES[role] for role in self.roles),
                         "filled": " and ".join(sorted(_DOES[role] for role in roles)) or "does nothing",
-                        "lacking": " or ".join(
-                            _DOES[role].removesuffix("s").replace("classifie", "classify") for role in lacking
-                        ),
+                        "lacking": " or ".join(_DO.get(role, role.removesuffix("s")) for role in lacking),
                     },
                 )
         return value

@@ -33,6 +33,11 @@ def _listed(value: Any) -> Any:
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
+def roles_of(model: TrainedModel | Promise) -> frozenset[str]:
+    """Return the roles of a model, or of what stands for it while a recipe is checked."""
+    return model.roles if isinstance(model, Promise) else model.model.roles()
+
+
 def pictures_want_encoder(models: Sequence[TrainedModel | Promise], places: Sequence[Any]) -> str:
     """Return what is wrong with giving pictures to a model that does not encode, or nothing.
 
@@ -44,10 +49,17 @@ def pictures_want_encoder(models: Sequence[TrainedModel | Promise], places: Sequ
         place.suffix.lower() in _PICTURES if isinstance(place, Path) else getattr(place, "kind", "") == "image"
         for place in places
     )
-    roles = [model.roles if isinstance(model, Promise) else model.model.roles() for model in models]
-    if pictures and not all("encodes" in filled for filled in roles):
-        return "pictures need a model that encodes, which this one does not; give it latent points (do: prior)"
+    if pictures and not all("encodes" in roles_of(model) for model in models):
+        told = "pictures need a model that encodes, which this one does not"
+        return f"{told}; give it latent points (do: prior, or do: invert)"
     return ""
+
+
+def data_wants_encoder(model: TrainedModel | Promise, data: Any) -> str:
+    """Return what is wrong with asking for the codes of data of a model that does not encode, or nothing."""
+    if data is None or "encodes" in roles_of(model):
+        return ""
+    return "'data' needs a model that encodes, which this one does not; leave 'data' out"
 
 
 OneOrMore = BeforeValidator(_listed, json_schema_input_type=Any)
@@ -97,11 +109,19 @@ def model_names(models: Sequence[TrainedModel]) -> list[str]:
     for index, (name, trained) in enumerate(zip(short, models, strict=True)):
         twins = [other for other, same in zip(models, short, strict=True) if same == name]
         if len(twins) > 1:
-            keys = [key for key in trained.config if len({repr(twin.config.get(key)) for twin in twins}) > 1][:2]
-            told = ", ".join(f"{key} {_short(trained.config[key])}" for key in keys)
+            facts = [_settings(twin) for twin in twins]
+            mine = _settings(trained)
+            keys = [key for key in mine if len({repr(other.get(key)) for other in facts}) > 1][:2]
+            told = ", ".join(f"{key} {_short(mine[key])}" for key in keys)
             name = f"{name} {told}" if told else f"{name} {short[: index + 1].count(name)}"
         names.append(name)
     return [name if names.count(name) == 1 else f"{name} ({index + 1})" for index, name in enumerate(names)]
+
+
+def _settings(trained: TrainedModel) -> dict[str, Any]:
+    """Return the settings that tell a model from its like; of a view also how it looks into the model."""
+    view = {"truncation": trained.space["truncation"]} if trained.space else {}
+    return {"space": trained.space.get("which", "z"), **view, **trained.config}
 
 
 def _short(value: Any) -> str:

@@ -1,8 +1,13 @@
-"""`ladder`: pictures moved along directions, more and more, judged by a probe that was trained on others."""
+"""`ladder`: pictures moved along directions, more and more, judged by a probe that was trained on others.
+
+A model that does not encode climbs from its own samples, or from points that are given.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -10,11 +15,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import Direction, LatentModel, OneOrMore
-from gdl_core.values import Cell, Figure, Images, Table, TrainedModel, Vector
+from gdl_core.steps.inputs import DecodingModel, Direction, OneOrMore, roles_of
+from gdl_core.values import Cell, Figure, Images, Latents, Table, TrainedModel, Vector
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gdl_core.media.sheet import Grid
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 _CONTROL = "random"
@@ -23,9 +31,12 @@ _CONTROL = "random"
 class Arguments(StepArguments):
     """Arguments of `ladder`."""
 
-    model: LatentModel = Field(description="a model that encodes and decodes")
+    model: DecodingModel = Field(description="a model that decodes, and encodes where data are given")
     data: Annotated[Any, Accepts("dataset", "image", files=True)] = Field(
-        description="a dataset, of which held-out samples are taken, or pictures"
+        None, description="a dataset, of which held-out samples are taken, or pictures"
+    )
+    of: Annotated[Latents | Path | None, Accepts("latent", files=True)] = Field(
+        None, description="instead of data: latent points to begin from; with neither, samples of the model"
     )
     vectors: Annotated[list[Direction], OneOrMore] = Field(min_length=1, description="directions, see: attribute")
     strengths: list[float] = Field(
@@ -37,6 +48,17 @@ class Arguments(StepArguments):
     )
     judged: int = Field(128, ge=1, le=10_000, description="samples that the probe's answers are averaged over")
 
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that there is one source of beginnings, and that the model can use it."""
+        roles = roles_of(self.model)
+        if self.data is not None and self.of is not None:
+            yield ("of",), "give 'data' or 'of', not both: samples to encode, or latent points"
+        elif self.data is not None and "encodes" not in roles:
+            told = "'data' needs a model that encodes, which this one does not"
+            yield ("model",), f"{told}; leave it out to begin from the model's own samples, or give points ('of')"
+        elif self.data is None and self.of is None and "samples" not in roles:
+            yield ("model",), "ladder needs 'data' or 'of' to begin from, since this model does not sample"
+
 
 def run(arguments: Arguments, context: StepContext) -> Figure:
     """Return a block for each direction, pictures by strengths, and the probe's mean answers for every column.
@@ -44,25 +66,18 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     Each direction has a random one of equal length as its control.
     """
     from gdl_core.latent.algebra import random_like
-    from gdl_core.latent.tiles import encode_rows
     from gdl_core.media.sheet import draw
-    from gdl_core.steps.inputs import fit_pictures, load, need_pictures, ready, some_rows, to_tensor
+    from gdl_core.steps.inputs import load, need_pictures, ready
 
     trained, probe = arguments.model, arguments.probe
     need_pictures(trained, "ladder")
     ready([trained, *([probe] if probe else [])], context)
-    data = load(arguments.data, context, Images)
-    if isinstance(data, Images):
-        x = to_tensor(fit_pictures(data.pixels, trained.data_shape))
-    else:
-        wanted = max(arguments.n, arguments.judged if probe else 0)
-        x = data.tensor(some_rows(data, min(wanted, len(data.held_out)), context))
-    z = encode_rows(trained, x).mean.numpy()
+    z = _beginnings(arguments, context)
     vectors: list[Vector] = [load(vector, context, Vector) for vector in arguments.vectors]
     grids: list[Grid] = []
     rows: list[tuple[Cell, ...]] = []
     columns: list[str] = []
-    climber = _Climber(trained, probe, z, arguments, context)
+    climber = _Climber(trained, probe, z, [vector.name for vector in vectors], arguments, context)
     for done, vector in enumerate(vectors):
         context.progress(done, len(vectors))
         pixels, answers = climber.climb(vector)
@@ -91,6 +106,7 @@ class _Climber:
     trained: TrainedModel
     probe: TrainedModel | None
     z: NDArray[np.float32]
+    vectors: list[str]
     arguments: Arguments
     context: StepContext
     still: tuple[NDArray[np.uint8], dict[str, float]] | None = None
@@ -119,8 +135,39 @@ class _Climber:
         n = self.arguments.n
         x = decode_rows(self.trained, points if self.probe else points[:n])
         chances = classify_rows(self.probe, x) if self.probe is not None else {}
-        yes = {name: float(of[:, 1].double().mean()) for name, of in chances.items() if of.shape[1] == 2}
-        return to_pixels(x[:n]), yes
+        return to_pixels(x[:n]), {name: float(of.double().mean()) for name, of in self._asked(chances).items()}
+
+    def _asked(self, chances: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the chances, (n,), of every yes-or-no column, and of each category that a vector is named after."""
+        from gdl_core.latent.judged import category_names
+
+        found: dict[str, Tensor] = {}
+        for name, of in chances.items():
+            if of.shape[1] == 2:
+                found[name] = of[:, 1]
+            assert self.probe is not None
+            for code, category in enumerate(category_names(self.probe, name, of.shape[1])):
+                if f"{name} {category}" in self.vectors:
+                    found[f"{name} {category}"] = of[:, code]
+        return found
+
+
+def _beginnings(arguments: Arguments, context: StepContext) -> NDArray[np.float32]:
+    """Return the latent points that the ladder begins from, (n, *latent shape)."""
+    from gdl_core.latent.tiles import encode_rows, prior_rows
+    from gdl_core.steps.inputs import fit_pictures, latent_points, load, some_rows, to_tensor
+
+    trained, wanted = arguments.model, max(arguments.n, arguments.judged if arguments.probe else 0)
+    if arguments.of is not None:
+        return latent_points(trained, load(arguments.of, context, Latents), context).numpy()
+    if arguments.data is None:
+        return prior_rows(trained, wanted, context.noise.stream("sample")).numpy()
+    data = load(arguments.data, context, Images)
+    if isinstance(data, Images):
+        x = to_tensor(fit_pictures(data.pixels, trained.data_shape))
+    else:
+        x = data.tensor(some_rows(data, min(wanted, len(data.held_out)), context))
+    return encode_rows(trained, x).mean.numpy()
 
 
 def _rows(vector: str, direction: str, strengths: list[float], answers: Answers, n: int) -> list[tuple[Cell, ...]]:

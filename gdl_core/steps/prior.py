@@ -10,9 +10,6 @@ from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.values import Latents, TrainedModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gdl_core.noise import Noise
     from gdl_core.steps.context import StepContext
 
 
@@ -29,23 +26,11 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Latents:
     """Return the points that `sample` would decode in a step of this name and seed."""
+    from gdl_core.latent.spaces import scaled
+    from gdl_core.latent.tiles import prior_rows
     from gdl_core.steps.inputs import ready
 
-    ready([arguments.model], context)
-    noise = context.noise.stream("sample")
-    return Latents((draw(arguments.model, arguments.n, noise, arguments.start) * arguments.scale).numpy())
-
-
-def draw(trained: TrainedModel, n: int, noise: Noise, start: int = 0) -> Tensor:
-    """Return the latent points start … start + n − 1, float32 on the CPU, drawn in whole tiles as samples are."""
-    import torch
-
-    from gdl_core.latent.tiles import inference
-
-    first = start - start % trained.tile
-    with inference(trained.model):
-        tiles = [
-            trained.model.prior(trained.tile, noise.at(row)).float().cpu()
-            for row in range(first, start + n, trained.tile)
-        ]
-    return torch.cat(tiles)[start - first : start - first + n]
+    trained = arguments.model
+    ready([trained], context)
+    points = prior_rows(trained, arguments.n, context.noise.stream("sample"), arguments.start)
+    return Latents(scaled(trained, points, arguments.scale).numpy())

@@ -27,9 +27,9 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Images:
     """Return the samples `start` … `start + n − 1` of this step's seed, never a choice of them."""
-    from gdl_core.latent.tiles import decode_rows, sample_rows, to_pixels
+    from gdl_core.latent.spaces import scaled
+    from gdl_core.latent.tiles import decode_rows, prior_rows, sample_rows, to_pixels
     from gdl_core.steps.inputs import need_pictures, ready
-    from gdl_core.steps.prior import draw
 
     trained = arguments.model
     need_pictures(trained, "sample")
@@ -38,6 +38,6 @@ def run(arguments: Arguments, context: StepContext) -> Images:
     if arguments.scale == 1.0:
         x = sample_rows(trained, arguments.n, noise, start=arguments.start)
     else:
-        z = draw(trained, arguments.n, noise, arguments.start) * arguments.scale
+        z = scaled(trained, prior_rows(trained, arguments.n, noise, arguments.start), arguments.scale)
         x = decode_rows(trained, z, start=arguments.start)
     return Images(to_pixels(x), columns=arguments.columns)

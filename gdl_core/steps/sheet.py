@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DecodingModel
+from gdl_core.steps.inputs import DecodingModel, data_wants_encoder
 from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:
     from gdl_core.latent.planes import Plane
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -21,11 +23,19 @@ class Arguments(StepArguments):
 
     model: DecodingModel = Field(description="a model that decodes")
     n: int = Field(20, ge=1, le=200, description="pictures to a side")
-    dims: tuple[int, int] = Field((1, 2), description="the two dimensions to vary, counted from 1; the others are 0")
+    dims: tuple[int, int] = Field(
+        (1, 2),
+        description="the two dimensions to vary, counted from 1; the others are 0. In W and W+ its main directions",
+    )
     data: Annotated[Any, Accepts("dataset")] = Field(
         None, description="vary along the two main directions of this dataset's codes instead of along dims"
     )
     span: float = Field(1.0, gt=0, le=100, description="enlarges the region; 1 is the standard normal prior")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that a dataset can be encoded."""
+        if message := data_wants_encoder(self.model, self.data):
+            yield ("model",), message
 
 
 def run(arguments: Arguments, context: StepContext) -> Images:
@@ -45,8 +55,9 @@ def run(arguments: Arguments, context: StepContext) -> Images:
 def choose_plane(trained: TrainedModel, dims: tuple[int, int], data: Any) -> Plane:
     """Return the plane of two dimensions, counted from 1, or that of the main directions of a dataset's codes."""
     from gdl_core.latent.planes import Plane
+    from gdl_core.latent.spaces import plane_of
     from gdl_core.latent.tiles import encode_rows
 
     if data is None:
-        return Plane.of_dimensions(tuple(trained.model.latent_shape), dims[0] - 1, dims[1] - 1)
+        return plane_of(trained, dims[0] - 1, dims[1] - 1)
     return Plane.of_codes(encode_rows(trained, data, data.train).mean.numpy())

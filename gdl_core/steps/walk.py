@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DecodingModel
+from gdl_core.steps.inputs import DecodingModel, data_wants_encoder
 from gdl_core.values import Frames
 
 if TYPE_CHECKING:
     from gdl_core.latent.planes import Plane
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -28,12 +30,19 @@ class Arguments(StepArguments):
         [], description="for path 'points': the places of the plane to go through"
     )
     loop: bool = Field(False, description="for path 'points': return to the first")
-    dims: tuple[int, int] = Field((1, 2), description="the two dimensions of the plane, counted from 1")
+    dims: tuple[int, int] = Field(
+        (1, 2), description="the two dimensions of the plane, counted from 1; in W and W+ its main directions"
+    )
     data: Annotated[Any, Accepts("dataset")] = Field(
         None, description="walk in the plane of the main directions of this dataset's codes, and show them in the inset"
     )
     inset: bool = Field(True, description="show the plane and the moving dot beside the picture")
     fps: float = Field(24.0, gt=0, le=240, description="frames a second")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that a dataset can be encoded."""
+        if message := data_wants_encoder(self.model, self.data):
+            yield ("model",), message
 
 
 def run(arguments: Arguments, context: StepContext) -> Frames:

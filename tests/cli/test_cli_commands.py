@@ -12,12 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from latent.models import TinyStyle, make
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import gdl_core
 from gdl_cli import main
 from gdl_cli.main import COMMANDS
+from gdl_cli.show import _show_model
+from gdl_core.latent.space_settings import space_settings
+from gdl_core.latent.spaces import in_space
+from gdl_core.model_file import write_model
 from gdl_core.registry import get_registry
 
 Gdl = Callable[..., str]
@@ -182,6 +187,16 @@ steps:
     gdl("show", str(model), code=1)
     model.write_bytes(content[:-7])
     assert "vae.gdl" in gdl("show", str(model), code=2)
+
+
+def test_show_tells_which_space_a_view_is_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    view = in_space(make(TinyStyle, latent=3), space_settings("w+", 0.7, 2))
+    write_model(view, tmp_path / "view.gdl")
+    _show_model(tmp_path / "view.gdl", get_registry(), as_json=False)
+    told = capsys.readouterr().out
+    assert "space: w+, truncation 0.7 of the first 2 layers\n" in told
+    assert "roles: decodes, samples\n" in told
+    assert f"fingerprint: {view.fingerprint}\n" in told
 
 
 def test_a_file_is_made_again_and_compared(gdl: Gdl, small: Path) -> None:

@@ -79,6 +79,33 @@ class TinyConv(Model):
         return self.decoder(self.first(z))
 
 
+class TinyStyle(Model):
+    """A generator of four layers, each of which a style steers in a way of its own."""
+
+    def __init__(self, config: TinyConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        self.latent_shape, self.style_shape = (config.latent,), (4, config.width)
+        self.mapping = nn.Sequential(nn.Linear(config.latent, config.width), nn.SiLU(), nn.Dropout(config.dropout))
+        self.layers = nn.ModuleList(nn.Linear(config.width, prod(data_shape)) for _ in range(4))
+        self.register_buffer("average", torch.zeros(config.width))
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        return noise.normal(n, self.latent_shape, self.device)
+
+    def style(self, z: Tensor) -> Tensor:
+        return self.mapping(z)
+
+    def style_mean(self) -> Tensor:
+        return self.average
+
+    def synthesise(self, w: Tensor) -> Tensor:
+        x = sum(layer(w[:, index]) for index, layer in enumerate(self.layers))
+        return x.sigmoid().reshape(-1, *self.data_shape)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.synthesise(self.style(z)[:, None].expand(-1, 4, -1))
+
+
 class TinyProbe(Model):
     """Classifies two columns, and does nothing else."""
 
@@ -89,6 +116,9 @@ class TinyProbe(Model):
     def classify(self, x: Tensor) -> Mapping[str, Tensor]:
         scores = self.layer(x.flatten(1))
         return {"smile": scores[:, :2].softmax(1), "label": scores[:, 2:].softmax(1)}
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.layer(x.flatten(1))
 
 
 def make(

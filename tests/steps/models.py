@@ -61,6 +61,45 @@ class Dot(Model):
         return Posterior(mean * 3 - self.config.shift, torch.full_like(mean, -4.0))
 
 
+class StyleDot(Model):
+    """A dot of three styles: the first layer places it across, the second up and down, the third makes it bright."""
+
+    def __init__(self, config: DotConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        self.latent_shape, self.style_shape = (2,), (3, 3)
+        self.dot = Dot(config, data_shape)
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        return noise.normal(n, (2,))
+
+    def style(self, z: Tensor) -> Tensor:
+        return torch.stack([z[:, 0] + 0.5, z[:, 1], 0.7 + 0.3 * torch.sigmoid(z[:, 0])], dim=1)
+
+    def style_mean(self) -> Tensor:
+        return torch.tensor([0.5, 0.0, 0.85])
+
+    def synthesise(self, w: Tensor) -> Tensor:
+        return self.dot.decode(torch.stack([w[:, 0, 0], w[:, 1, 1]], dim=1)) * w[:, 2, 2, None, None, None]
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.synthesise(self.style(z)[:, None].expand(-1, 3, -1))
+
+
+class Spot(Model):
+    """As the dot, but without an encoder, as a generator is."""
+
+    def __init__(self, config: DotConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        self.latent_shape = (2,)
+        self.dot = Dot(config, data_shape)
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        return noise.normal(n, (2,))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.dot.decode(z)
+
+
 class Judge(Model):
     """Says of each picture whether its dot is on the right and whether it is low."""
 
@@ -71,7 +110,13 @@ class Judge(Model):
     def classify(self, x: Tensor) -> Mapping[str, Tensor]:
         at = self.dot.encode(x).mean
         yes = torch.sigmoid(3 * at)
-        return {name: torch.stack([1 - yes[:, i], yes[:, i]], dim=1) for i, name in enumerate(("right", "low"))}
+        right, low = yes.T
+        corners = [(1 - right) * (1 - low), right * (1 - low), (1 - right) * low, right * low]
+        told = {name: torch.stack([1 - yes[:, i], yes[:, i]], dim=1) for i, name in enumerate(("right", "low"))}
+        return {**told, "corner": torch.stack(corners, dim=1)} if self.config.shift else told
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.dot.encode(x).mean
 
 
 class LineConfig(Settings):
@@ -118,6 +163,10 @@ class dots:  # noqa: N801 — stands for a plugin's module
     def gdl_models(self) -> Iterable[ModelSpec]:
         here, dot = f"{__name__}:", ("samples", "encodes", "decodes")
         yield ModelSpec("dot", "Knows.", target=here + "Dot", config=here + "DotConfig", roles=dot)
+        made = ("samples", "decodes")
+        yield ModelSpec("spot", "Makes.", target=here + "Spot", config=here + "DotConfig", roles=made)
+        styled = (*made, "styles")
+        yield ModelSpec("style-dot", "Styles.", target=here + "StyleDot", config=here + "DotConfig", roles=styled)
         yield ModelSpec("judge", "Judges.", target=here + "Judge", config=here + "DotConfig", roles=("classifies",))
         yield ModelSpec(
             "line-vae", "Learns.", target=here + "LineVAE", config=here + "LineConfig", roles=("trains", *dot)
@@ -133,11 +182,11 @@ def context(folder: Path, name: str = "step", seed: int = 7) -> StepContext:
 
 
 def trained(model_class: type[Model] = Dot, channels: int = 1, name: str = "dots/dot", **config: Any) -> TrainedModel:
-    settings = {Dot: DotConfig, Judge: DotConfig, LineVAE: LineConfig}[model_class](**config)
+    settings = LineConfig(**config) if model_class is LineVAE else DotConfig(**config)
     model = model_class(settings, (channels, SIDE, SIDE)).eval()
     return TrainedModel(
         model, name, "1", settings.model_dump(), model.data_shape, tile=16, fingerprint=f"{name}{config}",
-        data={"name": "dots", "columns": {"right": ["no", "yes"]}},
+        data={"name": "dots", "columns": {"right": ["no", "yes"], "low": ["no", "yes"], "corner": list("abcd")}},
     )  # fmt: skip
 
 

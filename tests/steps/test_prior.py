@@ -43,7 +43,8 @@ def test_pictures_need_an_encoder_and_points_none(step: str, tmp_path: Path) -> 
     for picture in (Promise("one", "image"), Images(dataset().pixels([0])), tmp_path / "a.PNG"):
         _, faults = check(step, tmp_path, model=DECODER, **{name: [picture]}, **rest)
         assert faults == [
-            "pictures need a model that encodes, which this one does not; give it latent points (do: prior)"
+            "pictures need a model that encodes, which this one does not; "
+            "give it latent points (do: prior, or do: invert)"
         ]
     for point in (Promise("some", "latent"), tmp_path / "a.safetensors"):
         assert check(step, tmp_path, model=DECODER, **{name: [point]}, **rest)[1] == []
