@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gdl_core import ModelSpec, hookimpl
+from gdl_core import ModelSpec, RecipeSpec, hookimpl
 
 GDL_API = 1
 
@@ -53,4 +53,14 @@ def gdl_models() -> Iterable[ModelSpec]:
         config="gdl_baseline.config:CollapsedConfig",
         roles=("trains", "samples", "decodes"),
         fitted=True,
+    )
+
+
+@hookimpl
+def gdl_recipes() -> Iterable[RecipeSpec]:
+    """Offer the recipe of the first stop: two errors that every generative model can make."""
+    yield RecipeSpec(
+        "points",
+        "A set in the plane with an unknown rule: what models wrongly make, and what they never make; one minute.",
+        resource="gdl_baseline:recipes/points.yaml",
     )

@@ -62,7 +62,7 @@ def test_the_land_is_three_islands_apart_in_their_box() -> None:
         assert (land.part(polygon.mean(axis=0)[None]) == i).all()
         others = np.concatenate([other for j, other in enumerate(land.polygons) if j != i])
         assert (Land((polygon,), ("one",)).part(others) == -1).all()
-    assert land.log_density(np.array([[-0.6, -0.8], [0.9, 0.9]])).tolist() == [-np.log(land.area), -np.inf]
+    assert land.log_density(np.array([[-0.6, -0.8], [0.9, 0.9]])).tolist() == [-np.log(land.whole_area), -np.inf]
 
 
 def test_a_mixture_of_one_is_a_gaussian() -> None:
