@@ -2,8 +2,9 @@
 
 A sample shows where a model makes something, never where it makes nothing. So the region that it makes is estimated:
 many samples are counted on a grid, the counts blurred by a Gaussian of a hundredth of the frame's side, and the cells
-of highest density taken that hold 99 % of the samples (a highest density region, Hyndman 1996, of a kernel estimate). A
-model that makes the data exactly would then miss about 1 % of them, which the training samples themselves show.
+of highest density taken that hold 99.9 % of the samples (a highest density region, Hyndman 1996, of a kernel estimate).
+A model that makes the data exactly would then miss a little of them, which the training samples themselves show; and a
+straight edge is found about two thirds of the blur too far out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gdl_core.contracts import Model
 from gdl_core.data.truth import Truth
 
 CELLS = 400
-HELD = 0.99
+HELD = 0.999
 BLUR = 0.01
 
 Points = NDArray[np.floating[Any]]
@@ -50,7 +51,7 @@ class Frame:
         steps = self.side * (np.arange(CELLS) + 0.5) / CELLS
         return np.stack(np.meshgrid(self.low[0] + steps, self.low[1] + steps), axis=-1).reshape(-1, 2)
 
-    def grid(self, values: Mask) -> Mask:
+    def grid(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return a value for each of `centres` as rows of cells, (CELLS, CELLS), the first axis upwards."""
         return values.reshape(CELLS, CELLS)
 
@@ -92,10 +93,9 @@ def _blurred(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return counts
 
 
-def share_missed(truth: Truth, made: Mask, frame: Frame) -> float:
-    """Return the share of the distribution that lies outside the cells that a model makes."""
-    density = np.exp(truth.log_density(frame.centres))
-    return float(density[~made.ravel()].sum() / density.sum())
+def share_missed(density: NDArray[np.float64], made: Mask) -> float:
+    """Return the share of a distribution, by its density in each cell, that lies outside the cells of a mask."""
+    return float(density[~made].sum() / density.sum())
 
 
 def exact_shares(model: Model, truth: Truth) -> tuple[float, float] | None:

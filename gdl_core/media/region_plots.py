@@ -69,6 +69,8 @@ def region_panels(regions: Sequence[Region], low: Place, side: float, title: str
                 axes.tick_params(labelbottom=False)
         _legend(figure, across)
         figure.suptitle(title, fontsize=13)
+        layout: Any = figure.get_layout_engine()
+        layout.set(w_pad=0.08, h_pad=0.11)
         return drawn(figure)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext
 
     Points = NDArray[np.float32]
+    Mask = NDArray[np.bool_]
 
 _HEADER = (
     "model", "wrongly made", "never made", "wrongly made, exact", "never made, exact", "precision", "recall",
@@ -59,11 +60,11 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     Wrongly made is the share of samples that do not belong to the set. Never made is the share of the true distribution
     that lies outside what the model makes, which `gdl_core.measures.support` estimates by many samples. Of a model that
     fills a box evenly both are known exactly, and stand beside. Precision and recall are those of the measure
-    `precision_recall`, by neighbours, which knows no truth. What is marked is the first sample, and the first held-out
-    point, that lies clearly in the region of its error.
+    `precision_recall`, by neighbours, which knows no truth and is generous by the width of its balls along every edge.
+    What is marked is the first sample, and the first held-out point, that lies clearly in the region of its error.
     """
     from gdl_core.latent.tiles import sample_rows
-    from gdl_core.measures.support import Frame
+    from gdl_core.measures.support import HELD, Frame
     from gdl_core.media.region_plots import region_panels
     from gdl_core.steps.inputs import model_names, ready
 
@@ -75,14 +76,15 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     order = context.noise.stream("shown").permutation(len(data.train)).numpy()
     train = data.data[data.train[order]]
     regions = judge.truths(train)
-    rows = [judge.row("(training samples)", train[: arguments.n], None)]
+    rows = [judge.row("(training samples)", train[: arguments.n], None)[0]]
     for name, trained in zip(model_names(arguments.model), arguments.model, strict=True):
         context.check_cancelled()
         made = sample_rows(trained, arguments.n, context.noise.stream("sample")).numpy()
-        rows.append(judge.row(name, made, trained))
-        regions.append(judge.region(rows[-1], made, trained))
+        row, makes = judge.row(name, made, trained)
+        rows.append(row)
+        regions.append(judge.region(row, made, makes, trained))
     context.note(f"a point belongs to the set if it lies {truth.rule}")
-    context.note("never made: outside the cells of highest density that hold 99 % of a model's samples")
+    context.note(f"never made: outside the cells of highest density that hold {100 * HELD:g} % of a model's samples")
     title = arguments.title or "Two errors of a model: what it wrongly makes, and what it never makes"
     return Figure(region_panels(regions, frame.low, frame.side, title), Table(_HEADER, tuple(rows), title))
 
@@ -118,6 +120,7 @@ class _Judge:
         self.truth, self.frame, self.arguments = truth, frame, arguments
         self.held_out: Points = data.data[data.held_out]
         self.cells = frame.grid(truth.inside(frame.centres))
+        self.density = frame.grid(np.exp(truth.log_density(frame.centres)))
 
     def truths(self, train: Points) -> list[Region]:
         """Return the panels that come first: samples, as all that a model sees, and the rule that they follow."""
@@ -131,15 +134,17 @@ class _Judge:
             Region("The rule that it does not know", self.truth.rule, shown[:0], right[:0], self.cells),
         ]
 
-    def row(self, name: str, made: Points, trained: TrainedModel | None) -> tuple[Cell, ...]:
-        """Return the row of the table for samples (n, 2) of a model, or of the data."""
+    def row(self, name: str, made: Points, trained: TrainedModel | None) -> tuple[tuple[Cell, ...], Mask]:
+        """Return the row of the table for samples (n, 2) of a model, or of the data, and the cells that they make."""
         from gdl_core.measures.support import exact_shares, made_region, share_missed
 
         wrong = 1.0 - float(self.truth.inside(made).mean())
-        missed = share_missed(self.truth, made_region(made, self.frame), self.frame)
+        makes = made_region(made, self.frame)
+        missed = share_missed(self.density, makes)
         exact = exact_shares(trained.model, self.truth) if trained is not None else None
         scores, compared = self._scores(made)
-        return (name, wrong, missed, *(exact or (None, None)), scores.precision, scores.recall, len(made), compared)
+        shares = (wrong, missed, *(exact or (None, None)))
+        return (name, *shares, scores.precision, scores.recall, len(made), compared), makes
 
     def _scores(self, made: Points) -> tuple[Scores, int]:
         import torch
@@ -149,13 +154,12 @@ class _Judge:
         n = min(self.arguments.compared, len(self.held_out), len(made))
         return compare(torch.from_numpy(self.held_out[:n].copy()), torch.from_numpy(made[:n].copy())), n
 
-    def region(self, row: tuple[Cell, ...], made: Points, trained: TrainedModel) -> Region:
+    def region(self, row: tuple[Cell, ...], made: Points, makes: Mask, trained: TrainedModel) -> Region:
         """Return the panel of a model."""
-        from gdl_core.measures.support import first_clear, made_region
+        from gdl_core.measures.support import first_clear
         from gdl_core.media.region_plots import Region
 
         frame, shown = self.frame, made[: self.arguments.shown]
-        makes = made_region(made, frame)
         lacking = self.held_out[self.truth.inside(self.held_out) & ~frame.at(makes, self.held_out)]
         corners = trained.model.uniform_box()
         return Region(

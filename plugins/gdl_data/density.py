@@ -95,7 +95,7 @@ class Mixture:
     @property
     def rule(self) -> str:
         """Which points belong to the set."""
-        return f"within {self.reach:.3f} of a centre, where {HELD:.0%} of each Gaussian does"
+        return f"within {self.reach:.3f} of a centre ({100 * HELD:g} % of each)"
 
     def inside(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which points lie in one of the discs: (n,)."""
