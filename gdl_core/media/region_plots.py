@@ -67,7 +67,7 @@ def region_panels(regions: Sequence[Region], low: Place, side: float, title: str
                 axes.set_xlabel("x1")
             else:
                 axes.tick_params(labelbottom=False)
-        _legend(figure, across)
+        _legend(figure, across, any(region.corners for region in regions))
         figure.suptitle(title, fontsize=13)
         layout: Any = figure.get_layout_engine()
         layout.set(w_pad=0.08, h_pad=0.11)
@@ -128,7 +128,7 @@ def _mark(axes: Axes, place: Place | None, text: str, marker: str, colour: str, 
     )  # fmt: skip
 
 
-def _legend(figure: Figure, across: int) -> None:
+def _legend(figure: Figure, across: int, has_box: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -141,6 +141,7 @@ def _legend(figure: Figure, across: int) -> None:
         Patch(color=WRONG, label="made, and not in the set: precision error"),
         dot(WRONG_INK, "sample outside the set"),
         Patch(color=MISSED, label="in the set, and never made: recall error"),
-        Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label="edge of a uniform box"),
     ]
+    if has_box:
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label="edge of a uniform box"))
     figure.legend(handles=handles, loc="outside lower center", ncols=across, columnspacing=2.2, handlelength=1.6)
