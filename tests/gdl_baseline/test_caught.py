@@ -38,7 +38,7 @@ def test_copies_are_caught_by_memorisation_and_by_nothing_else(scores) -> None: 
 def test_a_collapsed_model_is_caught_by_recall_and_coverage(scores) -> None:  # type: ignore[no-untyped-def]
     told = scores("collapsed")
     assert told["precision"][0] > 0.8
-    assert told["copies of training samples"][0] < 0.5
+    assert told["copies of training samples"][0] < 0.05
     assert told["recall"][0] < 0.05
     assert told["coverage"][0] < 0.2
 
