@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steps.doing import do
 from steps.fitted import NAMES, REGISTRY, fitted
 
 import gdl_baseline
@@ -21,7 +22,7 @@ from gdl_baseline.gaussian import Gaussian
 from gdl_baseline.histogram import Histogram
 from gdl_core import ModelSpec, builtin, hookimpl
 from gdl_core.data.dataset import Dataset
-from gdl_core.errors import InputError, PluginError, RecipeError
+from gdl_core.errors import DataError, InputError, PluginError, RecipeError
 from gdl_core.latent.tiles import decode_rows, sample_rows
 from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
@@ -138,6 +139,17 @@ def test_the_inverse_of_a_distribution_never_falls(points: list[float]) -> None:
     assert bool(((level == 1) | (level == 3) | (level == 4) | (made * 7 - made.mul(7).round()).abs().lt(1e-4)).all())
 
 
+def test_the_ends_of_a_distribution_are_where_something_was() -> None:
+    model = Histogram(HistogramConfig(levels=4), (1,))
+    model.cumulative.copy_(torch.tensor([[0.0, 0.5, 1.0, 1.0]]))
+    made = model.decode(torch.tensor([[-40.0], [0.0], [40.0]]))[:, 0]
+    assert made.tolist() == pytest.approx([0.25, 0.5, 0.75])
+    grey = Histogram(HistogramConfig(levels=4), (1, 1, 1))
+    grey.cumulative.copy_(torch.tensor([[0.0, 0.5, 1.0, 1.0]]))
+    made = grey.decode(torch.tensor([-40.0, 0.0, 40.0])[:, None, None, None]).flatten()
+    assert (made * 255).tolist() == pytest.approx([95.5, 159.5, 159.5])  # the middle of 64 … 127 and of 128 … 191
+
+
 def test_a_histogram_that_no_memory_holds_is_refused() -> None:
     with pytest.raises(InputError, match="lower 'levels' or make the pictures smaller"):
         Histogram(HistogramConfig(), (3, 1024, 1024))
@@ -185,6 +197,14 @@ def test_probabilistic_pca_by_its_definition(size: int, tmp_path: Path) -> None:
     assert model.log_prob(x, Noise(0)).numpy() == pytest.approx(density, rel=1e-3)
     made = sample_rows(trained, 20_000, Noise(1)).numpy()
     assert np.cov(made.T) == pytest.approx(covariance, abs=0.06 * covariance.max())
+
+
+def test_the_noise_of_what_is_left_out_is_another_in_every_tile(tmp_path: Path) -> None:
+    data = vectors(numbers=6)
+    plain, noisy = (fitted("gaussian", data, tmp_path, latent=2, noise=noise) for noise in (False, True))
+    rows = [sample_rows(replace(trained, tile=8), 40, Noise(3)) for trained in (plain, noisy)]
+    added = rows[1] - rows[0]
+    assert float(torch.pdist(added).min()) > 0.01 * float(added.std())
 
 
 def test_components_that_the_data_lack_change_nothing(tmp_path: Path) -> None:
@@ -265,6 +285,12 @@ def test_what_a_model_file_and_a_report_tell_of_a_fit(tmp_path: Path) -> None:
     assert run(arguments, context).training == {"fits": 1, "samples": 480, "seed": 0, "device": "cpu"}
     (note,) = context.notes
     assert note.startswith("box: fitted at once to 480 samples in ")
+
+
+def test_there_are_no_curves_of_a_fit(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(DataError, match="box: fitted at once, so that there are no curves"):
+        do("curves", tmp_path, model=fitted("box", vectors(), tmp_path))
 
 
 def test_editors_are_told_the_same() -> None:
