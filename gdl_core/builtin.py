@@ -28,6 +28,7 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("sheet", "image", "The latent plane as a grid of pictures, at the inverse CDF."),
     ("strays", "figure", "What a model makes of points ever further from the data."),
     ("neighbours", "image", "Samples beside the training samples that they are nearest to."),
+    ("regions", "figure", "What models of points in the plane wrongly make, and what they never make."),
     ("curves", "figure", "The losses over the training, with the held-out ones."),
     ("measure", "table", "Numbers about models, each beside its baselines."),
 )

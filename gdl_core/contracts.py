@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -143,6 +144,11 @@ class Model(nn.Module):
         """
         raise _unfilled(self, "trains")
 
+    @classmethod
+    def fits_at_once(cls) -> bool:
+        """Return whether training is one call of `fit`: the class has that method and no players."""
+        return cls.fit is not Model.fit and cls.players is Model.players
+
     def prior(self, n: int, noise: Noise) -> Tensor:
         """Role samples: draw n latent points, (n, *latent shape); row i uses row i of the noise."""
         raise _unfilled(self, "samples")
@@ -150,6 +156,13 @@ class Model(nn.Module):
     def sample(self, n: int, noise: Noise, **options: Any) -> Tensor:
         """Role samples: return n new samples, (n, *data shape). By default the prior is drawn and decoded."""
         return self.decode(self.prior(n, noise))
+
+    def uniform_box(self) -> tuple[Tensor, Tensor] | None:
+        """Return the corners, each (*data shape), of the box that samples fill evenly, where they do; else None.
+
+        Of such a model the shares of both errors are known in closed form.
+        """
+        return None
 
     def encode(self, x: Tensor) -> Posterior:
         """Role encodes: return the posterior of samples (batch, *data shape)."""
@@ -211,5 +224,5 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the model's parameters."""
-        return next(iter(self.parameters())).device
+        """The device of the model's parameters, or of its buffers where it has none of those."""
+        return next(chain(self.parameters(), self.buffers())).device

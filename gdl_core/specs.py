@@ -80,12 +80,16 @@ class Spec:
 
 @dataclass(frozen=True)
 class ModelSpec(Spec):
-    """A model: `target` names a subclass of `gdl_core.contracts.Model`, `config` a pydantic model (torch-free)."""
+    """A model: `target` names a subclass of `gdl_core.contracts.Model`, `config` a pydantic model (torch-free).
+
+    `fitted` says that it learns at once, by `Model.fit`, so that a recipe says neither how long nor in what batches.
+    """
 
     target: str
     config: str
     roles: tuple[Role, ...]
     source: str = ""
+    fitted: bool = False
 
 
 @dataclass(frozen=True)

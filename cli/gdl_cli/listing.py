@@ -23,6 +23,8 @@ def _facts(spec: Spec, registry: Registry) -> dict[str, str]:
     facts = {"plugin": f"{spec.plugin} ({info.package} {info.version})" if info.package else spec.plugin}
     if isinstance(spec, ModelSpec | MeasureSpec) and spec.roles:
         facts["roles" if isinstance(spec, ModelSpec) else "asks for"] = ", ".join(spec.roles)
+    if isinstance(spec, ModelSpec) and spec.fitted:
+        facts["learns"] = "at once, so that a recipe says no 'for'"
     if isinstance(spec, ModelSpec) and spec.source:
         facts["source"] = spec.source
     if isinstance(spec, StepSpec):

@@ -19,6 +19,8 @@ from gdl_core.values import Cell, Column
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gdl_core.data.truth import Truth
+
     Indices = Sequence[int] | NDArray[np.int64] | Tensor
 
 _FINITE_CHUNK = 1 << 22
@@ -35,6 +37,7 @@ class Dataset:
         held_out: indices of the samples that are never trained on.
         fingerprint: hex digest of the contents and of the settings that made them; see `fingerprint`.
         notes: what a person should know, e.g. files left out and why.
+        truth: the distribution that the samples were drawn from, where it is known. Training never sees it.
 
     Raises:
         DataError: the parts do not fit together, or the data hold numbers that are not finite.
@@ -47,6 +50,7 @@ class Dataset:
     held_out: NDArray[np.int64]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    truth: Truth | None = None
     train: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -75,7 +75,7 @@ class Cloud:
 
 
 @contextmanager
-def _figure(width: float, height: float) -> Iterator[Figure]:
+def sheet_of_charts(width: float, height: float) -> Iterator[Figure]:
     """Give an empty figure of a size in inches, laid out so that nothing is cut."""
     require_extra("drawing a chart", "plots")
     import matplotlib as mpl
@@ -90,7 +90,8 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
         yield figure
 
 
-def _pixels(figure: Figure) -> Pixels:
+def drawn(figure: Figure) -> Pixels:
+    """Return a figure as uint8 (height, width, 3)."""
     canvas: Any = figure.canvas
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
@@ -112,7 +113,7 @@ def line_panels(panels: Mapping[str, Sequence[Line]], x_label: str, log: bool = 
     """Draw a panel for each part, three to a row; lines of one model share a colour, what is dashed is training."""
     across = min(3, max(1, len(panels)))
     down = -(-len(panels) // across)
-    with _figure(max(5.0, 4.0 * across), 3.1 * down + 0.5) as figure:
+    with sheet_of_charts(max(5.0, 4.0 * across), 3.1 * down + 0.5) as figure:
         colours = palette(10)
         for index, (name, lines) in enumerate(panels.items()):
             axes = figure.add_subplot(down, across, index + 1)
@@ -137,13 +138,13 @@ def line_panels(panels: Mapping[str, Sequence[Line]], x_label: str, log: bool = 
             figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
         if title:
             figure.suptitle(title)
-        return _pixels(figure)
+        return drawn(figure)
 
 
 def scatter_panels(clouds: Sequence[Cloud], across: int, title: str, colour: str, names: Sequence[str] = ()) -> Pixels:
     """Draw scatter panels that share one legend (categories in `names`) or one colour bar (numbers)."""
     down = -(-len(clouds) // across)
-    with _figure(4.3 * across + 1.1, 4.25 * down + 0.5) as figure:
+    with sheet_of_charts(4.3 * across + 1.1, 4.25 * down + 0.5) as figure:
         panels = [figure.add_subplot(down, across, index + 1) for index in range(len(clouds))]
         shown: Any = None
         low, high = _range(clouds)
@@ -165,7 +166,7 @@ def scatter_panels(clouds: Sequence[Cloud], across: int, title: str, colour: str
             bar.outline.set_visible(False)
             bar.solids.set_alpha(1)
         figure.suptitle(title, fontsize=13)
-        return _pixels(figure)
+        return drawn(figure)
 
 
 def _range(clouds: Sequence[Cloud]) -> tuple[float, float]:

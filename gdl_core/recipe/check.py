@@ -243,8 +243,9 @@ class _Checker:
         context: dict[str, Any],
     ) -> None:
         """Find what is wrong beyond types in the arguments that are right, so that all is told at once."""
+        told = frozenset(nodes.arguments.mapping) - rest.keys()
         try:
-            self._own_faults(nodes, spec, model.model_validate(rest, context=context))
+            self._own_faults(nodes, spec, model.model_validate(rest, context=context), told)
         except ValidationError:  # a needed one is among the wrong: ask about the others as far as they can be asked
             partial = model.model_construct(**rest)
             if isinstance(partial, StepArguments):
@@ -252,12 +253,19 @@ class _Checker:
                     for path, message in partial.faults(self.registry):
                         self._fault_at(nodes, tuple(path), message)
 
-    def _own_faults(self, nodes: StepNodes, spec: StepSpec | DatasetSpec, arguments: BaseModel) -> None:
+    def _own_faults(
+        self,
+        nodes: StepNodes,
+        spec: StepSpec | DatasetSpec,
+        arguments: BaseModel,
+        told: frozenset[str] = frozenset(),
+    ) -> None:
         if not isinstance(arguments, StepArguments):
             return
         try:
             for path, message in arguments.faults(self.registry):
-                self._fault_at(nodes, tuple(path), message)
+                if not path or path[0] not in told:  # one that is wrong is not missed as well
+                    self._fault_at(nodes, tuple(path), message)
         except GdlError as error:
             self.fault(str(error), nodes.do.mark)
         except Exception as error:

@@ -37,12 +37,16 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Figure:
     """Return one panel for each part of the loss, with the numbers drawn."""
-    from gdl_core.errors import UnknownNameError, did_you_mean
+    from gdl_core.errors import DataError, UnknownNameError, did_you_mean
     from gdl_core.media.plots import Line, line_panels
     from gdl_core.steps.inputs import model_names
 
     names = model_names(arguments.model)
     parts = _parts([trained.history for trained in arguments.model])
+    if not parts:
+        raise DataError(
+            f"{' and '.join(names)}: fitted at once, so that there are no curves; draw those of other models"
+        )
     for part in arguments.of:
         if part not in parts:
             known = ", ".join(parts)

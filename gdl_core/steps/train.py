@@ -1,4 +1,7 @@
-"""`train`: fit a model to a dataset. Broken off and run again, it goes on from its last checkpoint."""
+"""`train`: fit a model to a dataset. Broken off and run again, it goes on from its last checkpoint.
+
+A model that is fitted at once takes none of what belongs to rounds, and begins again where it was broken off.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from gdl_core.config import Duration
-from gdl_core.errors import GdlError
+from gdl_core.errors import GdlError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
 from gdl_core.steps.arguments import StepArguments
@@ -24,9 +27,11 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.specs import ModelSpec
     from gdl_core.steps.context import StepContext
-    from gdl_core.training.loop import Trained
+    from gdl_core.training.trained import Trained
 
 _SHOWN = 8
+_OF_ROUNDS = ("duration", "batch", "ema", "precision", "collapse", "previews")
+"""Arguments that mean nothing to a model that is fitted at once."""
 
 
 class Arguments(StepArguments):
@@ -34,7 +39,9 @@ class Arguments(StepArguments):
 
     model: str = Field(description="name of a model, see: gdl models")
     data: DatasetInput = Field(description="the dataset")
-    duration: Duration = Field(alias="for", description="how long, like '40 epochs' or '2000 steps'")
+    duration: Duration | None = Field(
+        None, alias="for", description="how long, like '40 epochs' or '2000 steps'; models fitted at once take none"
+    )
     settings: dict[str, Any] = Field({}, alias="set", description="settings of the model, see: gdl models NAME")
     batch: int = Field(128, ge=1, le=65536, description="samples in a batch")
     ema: float | None = Field(None, gt=0, lt=1, description="end with a moving average of the weights, with this decay")
@@ -42,6 +49,12 @@ class Arguments(StepArguments):
     device: str | None = Field(None, description="auto, cpu, cuda …; left out: the run's")
     collapse: Literal["warn", "stop"] = Field("warn", description="what to do when the posterior has collapsed")
     previews: bool = Field(True, description="write pictures of how far it has come into the step's folder")
+
+    @field_validator("duration", mode="before")
+    @classmethod
+    def _a_duration(cls, value: object) -> object:
+        """Refuse none where it is written: only one that is left out means that a model needs no duration."""
+        return "" if value is None else value
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """Check the model's name and its settings."""
@@ -53,6 +66,13 @@ class Arguments(StepArguments):
             return
         if "trains" not in spec.roles:
             yield ("model",), f"model {spec.name} is not trained; it {' and '.join(spec.roles)}"
+        elif spec.fitted:
+            for name in _OF_ROUNDS:
+                if name in self.model_fields_set:
+                    key = type(self).model_fields[name].alias or name
+                    yield (key,), f"model {spec.name} is fitted at once, not in rounds; leave out '{key}'"
+        elif self.duration is None:
+            yield ("for",), f"model {spec.name} needs 'for': how long to train, like '40 epochs' or '2000 steps'"
         try:
             config_class.model_validate(self.settings)
         except ValidationError as error:
@@ -61,16 +81,23 @@ class Arguments(StepArguments):
 
     @classmethod
     def refine_schema(cls, schema: dict[str, Any], definitions: dict[str, Any], registry: Registry) -> None:
-        """Name the models, and let `set` take the settings of the one that is chosen."""
+        """Name the models, and let `set` and `for` take what the one that is chosen does."""
         from gdl_core.steps.settings_schema import model_settings
 
         models, more = model_settings(registry, "trains")
         definitions |= more
         known = [{"const": word, "description": spec.summary} for spec, words, _ in models for word in words]
         schema["properties"]["model"] = {"description": "the model", "anyOf": [*known, {"$ref": "#/$defs/reference"}]}
+        rounds = dict.fromkeys((cls.model_fields[name].alias or name for name in _OF_ROUNDS), False)
         schema["allOf"] = [
-            {"if": {"properties": {"model": {"enum": words}}}, "then": {"properties": {"set": settings}}}
-            for _, words, settings in models
+            {
+                "if": {"required": ["model"], "properties": {"model": {"enum": words}}},
+                "then": {
+                    "properties": {"set": settings, **(rounds if spec.fitted else {})},
+                    "required": [] if spec.fitted else ["for"],
+                },
+            }
+            for spec, words, settings in models
         ]
 
     def gives_roles(self, registry: Registry) -> frozenset[str]:
@@ -93,10 +120,11 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     spec = registry.find("model", arguments.model)
     config = _config(registry.load(spec, "config"), arguments.settings, spec)
     model_class: type[Model] = registry.load(spec, "target")
+    _check_spec(spec, model_class)
     config = model_class.fit_config(config, data)
     model = build_model(model_class, config, data.shape, context.noise)
     settings = TrainingConfig(
-        duration=arguments.duration,
+        duration=arguments.duration or Duration(1, "epochs"),
         batch=arguments.batch,
         ema=arguments.ema,
         precision=arguments.precision,
@@ -126,17 +154,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
             "columns": {name: list(column.names) for name, column in data.columns.items()},
         },
         history=trained.history,
-        training={
-            "for": str(arguments.duration),
-            "seed": context.noise.seed,
-            "batch": arguments.batch,
-            "ema": arguments.ema,
-            "steps": trained.steps,
-            "epochs": trained.epochs,
-            "precision": trained.precision,
-            "device": trained.device,
-            **trained.facts,
-        },
+        training=_facts(trained, arguments, context),
     )
 
 
@@ -144,7 +162,35 @@ def _config(config_class: type[BaseModel], settings: dict[str, Any], spec: Model
     return config_class.model_validate(settings)
 
 
+def _check_spec(spec: ModelSpec, model_class: type[Model]) -> None:
+    if spec.fitted != model_class.fits_at_once():
+        way = "fit() and no players()" if model_class.fits_at_once() else "players()"
+        raise PluginError(
+            f"model {spec.full_name} has {way}, but its spec says fitted={spec.fitted}; mend the plugin's spec"
+        )
+
+
+def _facts(trained: Trained, arguments: Arguments, context: StepContext) -> dict[str, Any]:
+    """Return what a model file tells of the training."""
+    ran = {"seed": context.noise.seed, "device": trained.device, **trained.facts}
+    if trained.at_once:
+        return {"fits": trained.steps, "samples": trained.samples, **ran}
+    return {
+        "for": str(arguments.duration),
+        "batch": arguments.batch,
+        "ema": arguments.ema,
+        "steps": trained.steps,
+        "epochs": trained.epochs,
+        "precision": trained.precision,
+        **ran,
+    }
+
+
 def _tell(trained: Trained, spec: ModelSpec, context: StepContext) -> None:
+    if trained.at_once:
+        told = f"{spec.name}: fitted at once to {trained.samples:,} samples in {trained.seconds:.1f} s"
+        context.note(f"{told} on {trained.device}")
+        return
     rate = f", {trained.samples / trained.seconds:,.0f} samples a second" if trained.seconds > 0 else ""
     resumed = f", gone on from step {trained.resumed_from}" if trained.resumed_from else ""
     context.note(

@@ -1,4 +1,4 @@
-"""The one loop that trains everything that learns by gradient.
+"""The one loop that trains everything that learns by gradient; what is fitted at once is handed on to `fitting`.
 
 A round is: for each player in order, `turns` turns, each on a batch of its own. Batches, noise and torch's generator
 are functions of (seed, step), so a training that was killed goes on from its checkpoint to the same bits.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +26,15 @@ from gdl_core.training.average import Average
 from gdl_core.training.build import choose_device
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.curves import Curves, Log
+from gdl_core.training.fitting import fit_at_once
 from gdl_core.training.memory import keep_freed_memory, return_freed_memory
 from gdl_core.training.order import Order
 from gdl_core.training.players import Game, Seat
 from gdl_core.training.precision import Verdict, autocast, decide
-from gdl_core.values import Table
+from gdl_core.training.trained import Trained
 
 _PROGRESS_SECONDS = 0.1
 _DIAGNOSED = 512  # held-out samples that are encoded to count active units
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training tells besides the weights, which are in the model.
-
-    `seconds` (wall time over all sittings) is the only thing here that differs between two runs of the same recipe.
-    """
-
-    history: Table
-    steps: int
-    epochs: float
-    samples: int
-    seconds: float
-    precision: str
-    precision_reason: str
-    device: str
-    notes: tuple[str, ...] = ()
-    facts: Mapping[str, float] = field(default_factory=dict)
-    resumed_from: int | None = None
 
 
 def _never() -> bool:
@@ -77,6 +57,8 @@ def train(
     key: str = "",
 ) -> Trained:
     """Train a model in place; in the end it is in eval mode and holds the averaged weights, if they were asked for.
+
+    A model without players is fitted by its own `fit`: the duration and all that belongs to rounds count for nothing.
 
     Args:
         model: fills the role `trains`; it is moved to the device of the settings.
@@ -106,6 +88,8 @@ def train(
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            if model.fits_at_once():
+                return fit_at_once(model.to(device), dataset, noise, device, progress, cancelled)
             run = _Run(model.to(device), dataset, config, folder, noise, device, key)
             run.preview = preview
             return run.go(progress, cancelled)

@@ -1,10 +1,12 @@
 """Two-dimensional densities that are known exactly: what `points` draws from and what a model of them is held against.
 
-Every density can be asked for its logarithm at a point (nats) and for the mass inside a box. No torch is imported here.
+Every density can be asked for its logarithm at a point (nats), for the mass inside a box, and for which points belong
+to it at all. No torch is imported here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import erf, log, pi, sqrt
 from typing import Literal, Protocol
@@ -12,23 +14,23 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gdl_core.data.truth import Truth
+
 Floats = NDArray[np.float64]
 Shape = Literal["land", "ring", "grid", "moons"]
 
+HELD = 0.99
+"""Share of a Gaussian that counts as belonging to the set."""
+
 _CHUNK = 1 << 20
+_FINE = 512
 
 
-class Density(Protocol):
+class Density(Truth, Protocol):
     """A distribution over the plane. `parts` names what it is made of."""
 
     @property
     def parts(self) -> tuple[str, ...]: ...
-
-    def log_density(self, points: NDArray[np.floating]) -> Floats:
-        """Return log p at points (n, 2), in nats: (n,), minus infinity where nothing can lie."""
-
-    def mass(self, low: tuple[float, float], high: tuple[float, float]) -> float:
-        """Return the probability of the box between the corners `low` and `high`."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,18 @@ class Land:
     parts: tuple[str, ...]
 
     @property
-    def area(self) -> float:
+    def rule(self) -> str:
+        """Which points belong to the set."""
+        return "on land"
+
+    @property
+    def whole_area(self) -> float:
         """Area of all the land."""
         return sum(_area(polygon) for polygon in self.polygons)
+
+    def inside(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return which points lie on land: (n,)."""
+        return self.part(points) >= 0
 
     def part(self, points: NDArray[np.floating]) -> NDArray[np.int64]:
         """Return the number of the polygon that each point lies in, −1 for the sea: (n,)."""
@@ -52,33 +63,63 @@ class Land:
 
     def log_density(self, points: NDArray[np.floating]) -> Floats:
         """Return −log(area) on land and minus infinity at sea."""
-        return np.where(self.part(points) >= 0, -log(self.area), -np.inf)
+        return np.where(self.part(points) >= 0, -log(self.whole_area), -np.inf)
 
     def mass(self, low: tuple[float, float], high: tuple[float, float]) -> float:
         """Return the share of the land that lies in the box, exactly: polygons cut by Sutherland and Hodgman (1974)."""
-        return sum(_area(_clip(polygon, low, high)) for polygon in self.polygons) / self.area
+        return self.area(low, high) / self.whole_area
+
+    def area(self, low: tuple[float, float], high: tuple[float, float]) -> float:
+        """Return the area of the land in the box, exactly."""
+        return sum(_area(_clip(polygon, low, high)) for polygon in self.polygons)
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Round Gaussians of one standard deviation at centres (k, 2), all equally likely; `owners` is the part of each."""
+    """Round Gaussians of one standard deviation at centres (k, 2), all equally likely; `owners` is the part of each.
+
+    What belongs to the set are the discs around the centres that hold 99 % of each Gaussian. Of Gaussians that stand
+    apart these are the points of highest density which hold 99 % of all.
+    """
 
     centres: Floats
     deviation: float
     parts: tuple[str, ...]
     owners: NDArray[np.int64]
 
+    @property
+    def reach(self) -> float:
+        """Radius of the disc that holds 99 % of a Gaussian: √(−2 ln 0.01) = 3.03 deviations."""
+        return self.deviation * sqrt(-2.0 * log(1.0 - HELD))
+
+    @property
+    def rule(self) -> str:
+        """Which points belong to the set."""
+        return f"within {self.reach:.3f} of a centre ({100 * HELD:g} % of each)"
+
+    def inside(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return which points lie in one of the discs: (n,)."""
+        found = np.empty(len(points), dtype=np.bool_)
+        for rows, squares in self._squares(points):
+            found[rows] = squares.min(axis=1) <= self.reach**2
+        return found
+
     def log_density(self, points: NDArray[np.floating]) -> Floats:
         """Return log p by log-sum-exp over the Gaussians."""
-        points = np.asarray(points, dtype=np.float64)
         result = np.empty(len(points))
-        rows = max(1, _CHUNK // len(self.centres))
-        for start in range(0, len(points), rows):
-            away = points[start : start + rows, None] - self.centres
-            exponent = -0.5 * (away**2).sum(axis=-1) / self.deviation**2
+        for rows, squares in self._squares(points):
+            exponent = -0.5 * squares / self.deviation**2
             top = exponent.max(axis=1)
-            result[start : start + rows] = top + np.log(np.exp(exponent - top[:, None]).mean(axis=1))
+            result[rows] = top + np.log(np.exp(exponent - top[:, None]).mean(axis=1))
         return result - log(2.0 * pi * self.deviation**2)
+
+    def _squares(self, points: NDArray[np.floating]) -> Iterator[tuple[slice, Floats]]:
+        """Yield rows of points with the squares of their distances to all centres, (rows, k)."""
+        points = np.asarray(points, dtype=np.float64)
+        step = max(1, _CHUNK // len(self.centres))
+        for start in range(0, len(points), step):
+            rows = slice(start, start + step)
+            yield rows, ((points[rows, None] - self.centres) ** 2).sum(axis=-1)
 
     def mass(self, low: tuple[float, float], high: tuple[float, float]) -> float:
         """Return the mass in the box: products of differences of the normal CDF."""
@@ -88,6 +129,12 @@ class Mixture:
             return 0.5 * (erf((high[axis] - centre[axis]) / scale) - erf((low[axis] - centre[axis]) / scale))
 
         return sum(between(0, centre) * between(1, centre) for centre in self.centres) / len(self.centres)
+
+    def area(self, low: tuple[float, float], high: tuple[float, float]) -> float:
+        """Return the area of the discs in the box, counted on a grid of 512 × 512 points: to about a thousandth."""
+        x, y = (low[axis] + (high[axis] - low[axis]) * (np.arange(_FINE) + 0.5) / _FINE for axis in (0, 1))
+        grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        return float(self.inside(grid).mean()) * (high[0] - low[0]) * (high[1] - low[1])
 
 
 def get_density(shape: Shape) -> Land | Mixture:

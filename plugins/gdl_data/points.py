@@ -25,7 +25,7 @@ def build(config: PointsConfig, context: BuildContext) -> Dataset:
         _from_land(density, config.n, noise) if isinstance(density, Land) else _from_mixture(density, config.n, noise)
     )
     columns = {"part": Column(part, density.parts)}
-    return finish("points", points.astype(np.float32), columns, context, held_out=config.held_out)
+    return finish("points", points.astype(np.float32), columns, context, held_out=config.held_out, truth=density)
 
 
 def _from_land(land: Land, n: int, noise: Noise) -> tuple[Floats, np.ndarray]:

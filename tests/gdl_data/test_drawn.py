@@ -45,6 +45,28 @@ def test_the_density_integrates_to_one_and_fits_its_samples(shape: str) -> None:
         assert density.mass(low, high) == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_set_holds_nearly_all_samples_and_its_area_is_what_lies_inside(shape: str) -> None:
+    density = get_density(shape)
+    drawn = points.build(PointsConfig(n=8000, shape=shape), Context())
+    assert drawn.truth is not None
+    share = drawn.truth.inside(drawn.data).mean()
+    if shape == "land":
+        assert share == 1.0
+    else:
+        assert 0.985 < share < (0.995 if shape in ("ring", "grid") else 1.0)  # the discs of moons overlap
+    rng = np.random.default_rng(0)
+    for low, high in (((-1.5, -1.5), (1.5, 1.5)), ((-0.4, -0.9), (0.8, 0.5))):
+        thrown = rng.uniform(low, high, (10_000, 2))
+        whole = (high[0] - low[0]) * (high[1] - low[1])
+        assert density.area(low, high) == pytest.approx(density.inside(thrown).mean() * whole, abs=0.015 * whole)
+    assert (density.inside(thrown) <= np.isfinite(density.log_density(thrown))).all()
+    if isinstance(density, Mixture):  # of Gaussians apart, the discs are the points of highest density
+        least = density.log_density(drawn.data[density.inside(drawn.data)]).min()
+        outside = density.log_density(drawn.data[~density.inside(drawn.data)]).max()
+        assert outside < least + (0.02 if shape in ("ring", "grid") else 2.0)
+
+
 @given(st.floats(-1.5, 1.5), st.floats(-1.5, 1.5), st.floats(-1.5, 1.5), st.sampled_from(SHAPES))
 @settings(max_examples=40)
 def test_mass_adds_up(left: float, cut: float, right: float, shape: str) -> None:
@@ -62,7 +84,7 @@ def test_the_land_is_three_islands_apart_in_their_box() -> None:
         assert (land.part(polygon.mean(axis=0)[None]) == i).all()
         others = np.concatenate([other for j, other in enumerate(land.polygons) if j != i])
         assert (Land((polygon,), ("one",)).part(others) == -1).all()
-    assert land.log_density(np.array([[-0.6, -0.8], [0.9, 0.9]])).tolist() == [-np.log(land.area), -np.inf]
+    assert land.log_density(np.array([[-0.6, -0.8], [0.9, 0.9]])).tolist() == [-np.log(land.whole_area), -np.inf]
 
 
 def test_a_mixture_of_one_is_a_gaussian() -> None:

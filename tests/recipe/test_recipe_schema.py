@@ -84,6 +84,7 @@ def test_good_recipes_are_accepted(text: str, registry: Registry, validator: Dra
         ("data: $data", "dta: $data"),
         ("model: vae", "model: vea"),
         ("${e} epochs", "3 epoch s"),
+        ('for: "${e} epochs", ', ""),
         ("save: a.gdl", "save: 3"),
         ("latent: $n", "latend: $n"),
         ("latent: $n", "latent: many"),

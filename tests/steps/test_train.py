@@ -85,6 +85,8 @@ def test_faults_are_found_before_any_work(tmp_path: Path) -> None:
     assert "did you mean 'line-vae'" in message
     (message,) = faults(tmp_path, model="dot")
     assert "is not trained" in message
+    _, (message,) = check("train", tmp_path, model="line-vae", data=dataset())
+    assert message == "model line-vae needs 'for': how long to train, like '40 epochs' or '2000 steps'"
     assert faults(tmp_path) == []
     assert not (tmp_path / "step").exists()
 
