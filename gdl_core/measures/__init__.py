@@ -92,6 +92,12 @@ MEASURES: tuple[MeasureSpec, ...] = (
         judged=True,
     ),
     MeasureSpec(
+        "likelihood",
+        "How probable held-out samples are: importance-weighted bounds of log p(x) with up to 5,000 draws.",
+        target="gdl_core.measures.likelihood:measure",
+        roles=("scores",),
+    ),
+    MeasureSpec(
         "accuracy",
         "How often a probe is right on held-out samples, beside the commonest category.",
         target="gdl_core.measures.accuracy:measure",
