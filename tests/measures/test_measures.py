@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,6 +238,17 @@ def test_the_list_of_measures_needs_no_torch() -> None:
         "16",
         "False",
     ]
+
+
+def test_every_measure_has_its_row_in_the_page_about_them() -> None:
+    page = (Path(__file__).parents[2] / "docs/measures.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    told = {row[0].strip("|` "): row[1] for row in rows}
+    assert set(told) == {spec.name for spec in MEASURES}
+    for spec in MEASURES:
+        assert told[spec.name].split(";")[0] == ", ".join(spec.roles)
+        assert (f"the extra `{spec.extra}`" in told[spec.name]) == bool(spec.extra)
+        assert ("a probe" in told[spec.name]) == spec.judged
 
 
 def test_a_limit_takes_the_same_random_few_everywhere() -> None:
