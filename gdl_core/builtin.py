@@ -34,7 +34,7 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
 )
 
 # Raised when the same arguments come to give another result; 1 for all others.
-_VERSIONS = {"ladder": 2, "strays": 2}
+_VERSIONS = {"ladder": 2, "measure": 2, "strays": 2}
 
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")

@@ -6,6 +6,7 @@ A model fills roles by defining methods; the core asks which roles it fills, nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -38,6 +39,17 @@ class Posterior:
         columns = self.mean[0].numel() if len(self.mean) else 1
         z: Tensor = reparameterize(self.mean, self.log_var, key=noise.key(columns))
         return z
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return log q(z | x) of points (batch, *latent shape), in nats, (batch,).
+
+        Raises:
+            RoleError: there is no variance, so a point has no density.
+        """
+        if self.log_var is None:
+            raise RoleError("a point posterior has no density: log q(z | x) needs a model that encodes to a variance")
+        squares = (z - self.mean).square() * torch.exp(-self.log_var)
+        return -0.5 * (math.log(2 * math.pi) + self.log_var + squares).flatten(1).sum(1)
 
 
 @dataclass(frozen=True)
@@ -108,12 +120,14 @@ class Model(nn.Module):
         latent_shape: shape of one latent point, set by models that encode or decode.
         style_shape: (layers, width) of the styles that a model of the role `styles` makes its samples of.
         input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
+        observed: what the likelihood is of: "binary" values, 0 or 1, or "continuous" ones, of which it is a density.
         uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them.
     """
 
     latent_shape: tuple[int, ...] = ()
     style_shape: tuple[int, int] = (0, 0)
     input_range: tuple[float, float] | None = None
+    observed: Literal["binary", "continuous"] = "continuous"
     uses_columns: ClassVar[bool] = False
 
     def __init__(self, config: BaseModel, data_shape: tuple[int, ...]) -> None:
@@ -176,6 +190,14 @@ class Model(nn.Module):
         """Role scores: return log p(x) or a lower bound of it, in nats, (batch,)."""
         raise _unfilled(self, "scores")
 
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Role scores, for models with latent points: return log p(x | z) of pairs, in nats, (batch,)."""
+        raise _unfilled(self, "scores")
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """Return log p(z) of points (batch, *latent shape), in nats, (batch,); by default that of N(0, I)."""
+        return -0.5 * (math.log(2 * math.pi) + z.square()).flatten(1).sum(1)
+
     def step(self, z: Tensor, action: Tensor, state: Any, noise: Noise, temperature: float) -> Any:
         """Role predicts: return the next latent point and state of a world model."""
         raise _unfilled(self, "predicts")
@@ -205,7 +227,7 @@ class Model(nn.Module):
         ("samples", ("prior", "sample")),
         ("encodes", ("encode",)),
         ("decodes", ("decode",)),
-        ("scores", ("log_prob",)),
+        ("scores", ("log_prob", "log_likelihood")),
         ("predicts", ("step",)),
         ("classifies", ("classify",)),
         ("styles", ("style", "synthesise")),

@@ -140,13 +140,16 @@ class FormatSpec(Spec):
 
 @dataclass(frozen=True)
 class MeasureSpec(Spec):
-    """A number with its baselines: `target` names a function `(MeasureInput) -> list[Measurement]`.
+    """A number with its baselines: `target` names a function `(Subject) -> list[Measurement]`.
 
-    `roles` are the roles that the measured model must fill.
+    `roles` are the roles that the measured model must fill. `extra` is the optional dependency that it needs, if any.
+    `judged` says that it gives nothing without a probe (`features` of the step `measure`).
     """
 
     target: str
     roles: tuple[Role, ...] = ()
+    extra: str = ""
+    judged: bool = False
 
 
 @dataclass(frozen=True)

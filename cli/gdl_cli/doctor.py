@@ -14,7 +14,7 @@ import click
 
 import gdl_core
 from gdl_core.registry import get_registry
-from gdl_core.specs import DatasetSpec, FormatSpec
+from gdl_core.specs import DatasetSpec, FormatSpec, MeasureSpec
 
 
 @click.command()
@@ -44,7 +44,8 @@ def examine() -> dict[str, dict[str, Any]]:
     if torch.backends.mps.is_available():
         devices["mps"] = platform.processor() or "Apple GPU"
     extras: dict[str, str] = {}
-    optional: tuple[DatasetSpec | FormatSpec, ...] = (*registry.datasets, *registry.formats)
+    optional: tuple[DatasetSpec | FormatSpec | MeasureSpec, ...]
+    optional = (*registry.datasets, *registry.formats, *registry.measures)
     for spec in optional:
         if spec.extra:
             extras[spec.extra] = registry.lacking(spec) or "installed"

@@ -35,7 +35,7 @@ def _facts(spec: Spec, registry: Registry) -> dict[str, str]:
         facts["suffixes"] = " ".join(spec.suffixes)
         facts["holds"] = ", ".join(spec.kinds)
         facts["reads"] = "yes" if spec.read else "no"
-    if isinstance(spec, DatasetSpec | FormatSpec) and spec.extra:
+    if isinstance(spec, DatasetSpec | FormatSpec | MeasureSpec) and spec.extra:
         lacking = registry.lacking(spec)
         facts["needs"] = f"the extra '{spec.extra}'" + (f": {lacking}" if lacking else " (installed)")
     return facts

@@ -56,7 +56,7 @@ class Space:
     @cached_property
     def train(self) -> Tensor:
         """Training samples: what a perfect model would score."""
-        return self._of_rows(self._some_train(self.n))
+        return self._of_rows(self.some_train(self.n))
 
     @cached_property
     def made(self) -> Tensor:
@@ -66,7 +66,7 @@ class Space:
     @cached_property
     def repeated(self) -> Tensor:
         """A few training samples, over and over: what a model that memorised them would make."""
-        few = self._of_rows(self._some_train(self.distinct))
+        few = self._of_rows(self.some_train(self.distinct))
         return few[torch.arange(self.n) % len(few)]
 
     @property
@@ -76,12 +76,16 @@ class Space:
 
     @cached_property
     def noise(self) -> Tensor:
-        """Even noise, between the least and the greatest training value of each number."""
+        """Even noise."""
+        return self.of(self.even_noise())
+
+    def even_noise(self) -> Tensor:
+        """Return samples drawn between the least and the greatest training value of each number, (n, *data shape)."""
         rows = self.subject.dataset.tensor(self.subject.train[:4096])
         low, high = rows.amin(0), rows.amax(0)
         generator = torch.Generator().manual_seed(self.subject.noise.stream("even noise").torch_seed())
         drawn = torch.rand((self.n, *rows.shape[1:]), generator=generator)
-        return self.of(low + (high - low) * drawn)
+        return low + (high - low) * drawn
 
     def of(self, x: Tensor) -> Tensor:
         """Return samples (n, *data shape) in this space."""
@@ -93,7 +97,8 @@ class Space:
     def _of_rows(self, rows: NDArray[np.int64]) -> Tensor:
         return torch_cat([self.of(self.subject.dataset.tensor(part)) for part in chunks(rows)])
 
-    def _some_train(self, n: int) -> NDArray[np.int64]:
+    def some_train(self, n: int) -> NDArray[np.int64]:
+        """Return the indices of n training samples drawn at random, sorted."""
         order = self.subject.noise.stream("compared").permutation(len(self.subject.train)).numpy()
         return np.sort(self.subject.train[order[:n]])
 
@@ -102,5 +107,5 @@ class Space:
         dataset = self.subject.dataset
         if not dataset.is_pictures:
             return None
-        rows = self._some_train(2000)
+        rows = self.some_train(2000)
         return fit_pca(dataset.tensor(rows).flatten(1), min(COMPONENTS, int(np.prod(dataset.shape)), len(rows) - 1))

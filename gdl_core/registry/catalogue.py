@@ -145,7 +145,7 @@ class Registry:
                 f"plugin '{spec.plugin}' is broken ('{spec.name}'): {getattr(spec, field)}: {one_line(error)}"
             ) from error
 
-    def lacking(self, spec: DatasetSpec | FormatSpec) -> str:
+    def lacking(self, spec: DatasetSpec | FormatSpec | MeasureSpec) -> str:
         """Return the pip line that brings the optional packages a spec needs, or an empty string if they are there."""
         if not spec.extra:
             return ""

@@ -40,6 +40,10 @@ class Arguments(StepArguments):
             except GdlError as error:
                 yield ("of", index), str(error)
                 continue
+            if pip := registry.lacking(spec):
+                yield ("of", index), f"measure {spec.name} needs the extra '{spec.extra}': {pip}"
+            if spec.judged and self.features is None:
+                yield ("of", index), f"measure {spec.name} needs a probe: add features, a model that classifies"
             for model in self.model:
                 lacking = set(spec.roles) - set(_roles(model))
                 if lacking:
@@ -61,7 +65,13 @@ def run(arguments: Arguments, context: StepContext) -> Table:
 
     registry = context.registry
     ready([*arguments.model, *filter(None, [arguments.features])], context)
-    wanted = [registry.find("measure", name) for name in arguments.of] or list(registry.measures)
+    wanted = [registry.find("measure", name) for name in arguments.of]
+    if not wanted:
+        lacking = {spec.name: registry.lacking(spec) for spec in registry.measures}
+        wanted = [spec for spec in registry.measures if not lacking[spec.name]]
+        for name, pip in lacking.items():
+            if pip:
+                context.note(f"measure {name} is left out, since it needs more: {pip}")
     todo: list[tuple[str, TrainedModel, MeasureSpec]] = [
         (name, trained, spec)
         for name, trained in zip(model_names(arguments.model), arguments.model, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gdl_core import ModelSpec, hookimpl
+from gdl_core import ModelSpec, RecipeSpec, hookimpl
 
 GDL_API = 1
 
@@ -18,4 +18,14 @@ def gdl_models() -> Iterable[ModelSpec]:
         target="gdl_probe.probe:Probe",
         config="gdl_probe.config:ProbeConfig",
         roles=("trains", "classifies"),
+    )
+
+
+@hookimpl
+def gdl_recipes() -> Iterable[RecipeSpec]:
+    """Offer the recipe of a feature network, in whose features other models are judged."""
+    yield RecipeSpec(
+        "digits-features",
+        "A classifier of handwritten digits, to judge other models in its features; about half a minute on two cores.",
+        resource="gdl_probe:recipes/digits-features.yaml",
     )

@@ -25,6 +25,10 @@ class ProbeConfig(Settings):
     )  # fmt: skip
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the last features left out at each step")
     lr: float = Field(2e-3, gt=0, le=1, description="learning rate of Adam")
+    shift: float = Field(
+        0.0, ge=0, le=0.5, description="most that training pictures are shifted each way, as a share of their sides"
+    )
+    rotate: float = Field(0.0, ge=0, le=180, description="most that training pictures are turned each way, in degrees")
     targets: dict[str, Target] = Field(
         default_factory=dict, description="categories of the columns; filled in from the data, leave it out"
     )

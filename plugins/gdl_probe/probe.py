@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gdl_core.contracts import Batch, Losses, Model, Player
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
+from gdl_probe.augment import move
 from gdl_probe.config import ProbeConfig, Target
 
 _SMALLEST = 8  # pixels a side below which a picture is classified as a vector
@@ -33,6 +34,8 @@ class Probe(Model):
         super().__init__(config, data_shape)
         if not config.targets:
             raise DataError("the probe does not know its categories; train it on a dataset with columns of categories")
+        if (config.shift or config.rotate) and len(data_shape) != 3:
+            raise DataError(f"shift and rotate need pictures, the samples have the shape {data_shape}; leave them at 0")
         pictures = len(data_shape) == 3 and min(data_shape[1:]) >= _SMALLEST
         self.body, features = _conv(config, data_shape) if pictures else _dense(config, data_shape)
         if config.features:
@@ -71,7 +74,10 @@ class Probe(Model):
         loss = batch.x.new_zeros(())
         accuracies: dict[str, Tensor] = {}
         majorities = []
-        for name, logits in self._logits(batch.x).items():
+        x = batch.x
+        if batch.training and (self.config.shift or self.config.rotate):
+            x = move(x, batch.noise.stream("move"), self.config.shift, self.config.rotate)
+        for name, logits in self._logits(x).items():
             target = batch.columns[name]
             loss = loss + F.cross_entropy(logits, target)
             with torch.no_grad():

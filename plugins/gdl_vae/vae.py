@@ -31,6 +31,7 @@ class VAE(Model):
         self.decoder = build_decoder(config, data_shape)
         self.reconstruction = Reconstruction(config.loss, bounded=len(data_shape) == 3)
         self.input_range = (0.0, 1.0) if self.reconstruction.bounded else None
+        self.observed = "binary" if config.loss == "bce" else "continuous"
 
     def players(self) -> Sequence[Player]:
         """One player moves everything."""
@@ -69,6 +70,10 @@ class VAE(Model):
         """Return the samples that latent points stand for, pictures in [0, 1]."""
         return self.reconstruction.output(self.decoder(z).float())
 
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return log p(x | z) of samples and latent points, (batch,), in nats, as `loss` has it."""
+        return self.reconstruction.log_likelihood(self.decoder(z).float(), x)
+
     @torch.no_grad()
     def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
         """Return a lower bound of log p(x), (batch,), in nats: the importance-weighted bound (Burda et al. 2016).
@@ -76,18 +81,10 @@ class VAE(Model):
         It rises towards log p(x) with `bound_samples`; with 1 it is the ELBO. Sample i uses row i of each draw.
         """
         posterior = self.encode(x)
-        assert posterior.log_var is not None
         total: Tensor | None = None
         for number in range(self.config.bound_samples):
             z = posterior.draw(noise.stream("bound", number))
-            weight = self.reconstruction.log_likelihood(self.decoder(z).float(), x)
-            weight = weight + _log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
-            weight = weight - _log_normal(z, posterior.mean, posterior.log_var)
+            weight = self.log_likelihood(x, z) + self.log_prior(z) - posterior.log_prob(z)
             total = weight if total is None else torch.logaddexp(total, weight)
         assert total is not None
         return total - math.log(self.config.bound_samples)
-
-
-def _log_normal(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
-    """Log-density of a diagonal Gaussian, summed over the latent dimensions, (batch,)."""
-    return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() * torch.exp(-log_var)).flatten(1).sum(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import gdl_probe
+from gdl_core.contracts import Batch
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError, UnknownNameError
 from gdl_core.noise import Noise
@@ -17,6 +19,7 @@ from gdl_core.training.build import build_model
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
 from gdl_core.values import Column
+from gdl_probe.augment import move
 from gdl_probe.config import ProbeConfig
 from gdl_probe.probe import Probe
 
@@ -104,3 +107,41 @@ def test_features_may_be_a_layer_of_their_own(tmp_path: Path) -> None:
     assert bool((features >= 0).all())
     for name, head in zip(told, model.heads.values(), strict=True):
         assert torch.allclose(told[name], head(features).softmax(1))
+
+
+def _rising(n: int = 3, height: int = 20, width: int = 30) -> torch.Tensor:
+    """Pictures whose channels are the places of their pixels: down, and across, from the middle."""
+    down = torch.arange(height) - (height - 1) / 2
+    across = torch.arange(width) - (width - 1) / 2
+    return torch.stack(torch.meshgrid(down, across, indexing="ij")).expand(n, 2, height, width).contiguous()
+
+
+def test_pictures_are_moved_by_what_the_noise_says() -> None:
+    x, noise = _rising(40), Noise(3)
+    drawn = 2 * noise.uniform(40, (3,)) - 1
+    shifted = move(x, noise, 0.1, 0.0)[:, :, 10, 15] - x[:, :, 10, 15]
+    assert torch.allclose(shifted[:, 0], 0.1 * 20 * drawn[:, 1], atol=1e-4)
+    assert torch.allclose(shifted[:, 1], 0.1 * 30 * drawn[:, 0], atol=1e-4)
+    turned = move(x, noise, 0.0, 30.0)[:, :, 12, 18]
+    angle = drawn[:, 2] * torch.pi / 6
+    down, across = x[0, 0, 12, 18], x[0, 1, 12, 18]
+    assert torch.allclose(turned[:, 0], angle.sin() * across + angle.cos() * down, atol=1e-3)
+    assert torch.allclose(turned[:, 1], angle.cos() * across - angle.sin() * down, atol=1e-3)
+    assert torch.allclose(move(x, noise, 0.0, 0.0), x, atol=1e-3)
+    assert torch.equal(move(x[7:9], noise.at(7), 0.2, 20.0), move(x, noise, 0.2, 20.0)[7:9])
+
+
+def test_held_out_pictures_stay_where_they_are() -> None:
+    dataset = _lights()
+    config = Probe.fit_config(ProbeConfig(shift=0.3, rotate=90, dropout=0), dataset)
+    model = build_model(Probe, config, dataset.shape, Noise(0)).eval()
+    still = build_model(Probe, config.model_copy(update={"shift": 0.0, "rotate": 0.0}), dataset.shape, Noise(0)).eval()
+    rows = np.arange(30)
+    batch = Batch(dataset.tensor(rows), Noise(4), columns=dataset.targets(rows), training=False)
+    told = [dict(one.players()[0].loss(batch)) for one in (model, still)]
+    assert torch.equal(told[0]["loss"], told[1]["loss"])
+    moved = [dict(one.players()[0].loss(replace(batch, training=True))) for one in (model, still)]
+    assert moved[0]["loss"] != moved[1]["loss"]
+    assert torch.equal(moved[1]["loss"], told[1]["loss"])
+    with pytest.raises(DataError, match="shift and rotate need pictures"):
+        Probe(config, (5,))

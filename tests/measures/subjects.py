@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from latent.models import TinyConfig, TinyMlp, make
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy
 
 from gdl_core.contracts import Model, Posterior
 from gdl_core.data.dataset import Dataset
@@ -68,6 +69,15 @@ class Gaussian(TinyMlp):
         first = x.flatten(1)[:, :1]
         mean = torch.cat([torch.zeros_like(first), first], dim=1)
         return Posterior(mean, torch.cat([torch.zeros_like(first), torch.full_like(first, -2.0)], dim=1))
+
+
+class Scoring(TinyMlp):
+    """An autoencoder whose decoder gives the chance that each value is 1."""
+
+    observed = "binary"
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        return -binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
 
 
 def vectors(values: np.ndarray, **columns: Column) -> Dataset:

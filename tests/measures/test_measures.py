@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from latent.models import TinyMlp, make
-from measures.subjects import Gaussian, bars, linear, vectors
+from latent.models import TinyMlp, TinyProbe, make
+from measures.subjects import Gaussian, Scoring, bars, linear, vectors
 
 from gdl_core.errors import DataError, UnknownNameError
 from gdl_core.measures import (
@@ -213,9 +214,12 @@ def test_strays_are_refused_and_real_ones_are_not() -> None:
 @pytest.mark.parametrize("spec", MEASURES, ids=lambda spec: spec.name)
 def test_measures_repeat_and_tell_where_they_come_from(spec) -> None:  # type: ignore[no-untyped-def]
     measure = load_target(spec.target)
-    samples = Subject(make(TinyMlp, BARS.shape), BARS, Noise(0))
-    first, second = (measure(samples if "samples" in spec.roles else linear(BARS)) for _ in range(2))
-    assert set(spec.roles) <= (samples if "samples" in spec.roles else PCA).trained.model.roles()
+    kind = {"classifies": TinyProbe, "scores": Scoring}.get(spec.roles[0], TinyMlp)
+    judge = make(TinyProbe, BARS.shape) if spec.name in ("attribute_shares", "dependence") else None
+    other = Subject(make(kind, BARS.shape), BARS, Noise(0), extractor=judge)
+    whole = other if {"samples", "classifies", "scores"} & set(spec.roles) else PCA
+    first, second = (measure(replace(whole)) for _ in range(2))  # a new subject each time, which keeps nothing yet
+    assert set(spec.roles) <= whole.trained.model.roles()
     assert first
     assert first == second
     for one in first:
@@ -231,9 +235,20 @@ def test_measures_repeat_and_tell_where_they_come_from(spec) -> None:  # type: i
 def test_the_list_of_measures_needs_no_torch() -> None:
     program = "import sys, gdl_core.measures as m; print(len(m.MEASURES), 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.split() == [
-        "10",
+        "16",
         "False",
     ]
+
+
+def test_every_measure_has_its_row_in_the_page_about_them() -> None:
+    page = (Path(__file__).parents[2] / "docs/measures.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    told = {row[0].strip("|` "): row[1] for row in rows}
+    assert set(told) == {spec.name for spec in MEASURES}
+    for spec in MEASURES:
+        assert told[spec.name].split(";")[0] == ", ".join(spec.roles)
+        assert (f"the extra `{spec.extra}`" in told[spec.name]) == bool(spec.extra)
+        assert ("a probe" in told[spec.name]) == spec.judged
 
 
 def test_a_limit_takes_the_same_random_few_everywhere() -> None:

@@ -169,3 +169,21 @@ def test_unknown_measures_and_models_that_cannot_be_measured(tmp_path: Path) -> 
     assert "did you mean 'reconstruction'" in faults[0]
     _, faults = check("measure", tmp_path, model=judge(), data=dataset(), of=["reconstruction"])
     assert "needs a model that decodes and encodes" in faults[0]
+    _, faults = check("measure", tmp_path, model=trained(), data=dataset(), of=["attribute_shares"])
+    assert "measure attribute_shares needs a probe: add features, a model that classifies" in faults
+    _, faults = check("measure", tmp_path, model=trained(), data=dataset(), features=judge(), of=["dependence"])
+    assert not any("probe" in fault for fault in faults)
+
+
+def test_a_measure_that_lacks_its_extra_is_refused_by_name_and_left_out_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        type(registry()), "lacking", lambda self, spec: "pip install 'x[metrics]'" if spec.name == "frechet" else ""
+    )
+    _, faults = check("measure", tmp_path, model=trained(), data=dataset(), of=["smoothness", "frechet"])
+    assert "measure frechet needs the extra 'metrics': pip install 'x[metrics]'" in faults
+    surroundings = context(tmp_path, "all")
+    table = do("measure", tmp_path, surroundings=surroundings, model=trained(), data=dataset())
+    assert "reconstruction error (RMSE)" in table.column("measure")
+    assert surroundings.notes == ["measure frechet is left out, since it needs more: pip install 'x[metrics]'"]
