@@ -32,9 +32,14 @@ def gdl_models() -> Iterable[ModelSpec]:
 
 @hookimpl
 def gdl_recipes() -> Iterable[RecipeSpec]:
-    """Offer the recipes of the road from the VAE to the GAN."""
+    """Offer the recipes: the road from the VAE to the GAN, and faces of a style-based generator."""
     yield RecipeSpec(
         "digits-gan",
         "Handwritten digits by a generator and a critic, with both errors measured; about two minutes on two cores.",
         resource="gdl_gan:recipes/digits-gan.yaml",
+    )
+    yield RecipeSpec(
+        "faces-style",
+        "Drawn faces by a style-based generator; about an hour on two cores.",
+        resource="gdl_gan:recipes/faces-style.yaml",
     )

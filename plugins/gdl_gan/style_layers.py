@@ -152,7 +152,8 @@ class StyledConv(nn.Module):
         """Return (batch, outputs, *side); `noise` is (batch, 1, *side), or None for the fixed one."""
         out, factor = self._convolve(x, style)
         given = self.noise if noise is None else noise
-        out = torch.addcmul((given * self.strength).to(out.dtype), out, factor)
+        # not addcmul, whose gradient takes a pass more over everything than those of the two
+        out = (out * factor).add_((given * self.strength).to(out.dtype))
         return bias_act(out, self.bias, impl=self.impl)
 
 
