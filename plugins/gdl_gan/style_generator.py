@@ -83,13 +83,13 @@ class Synthesis(nn.Module):
         super().__init__()
         plan = make_plan(config, data_shape)
         impl = config.impl
-        self.impl = impl
+        self.impl, self.noisy = impl, config.noise
         outwards = plan.channels[::-1]
         self.constant = nn.Parameter(torch.randn(1, outwards[0], plan.height, plan.width))
-        convolutions = [StyledConv(outwards[0], outwards[0], plan.side(0), False, impl)]
+        convolutions = [StyledConv(outwards[0], outwards[0], plan.side(0), False, impl, config.noise)]
         for doublings, (a, b) in enumerate(pairwise(outwards), 1):
-            convolutions.append(StyledConv(a, b, plan.side(doublings), True, impl))
-            convolutions.append(StyledConv(b, b, plan.side(doublings), False, impl))
+            convolutions.append(StyledConv(a, b, plan.side(doublings), True, impl, config.noise))
+            convolutions.append(StyledConv(b, b, plan.side(doublings), False, impl, config.noise))
         self._sides = [convolution.side for convolution in convolutions]
         self.convolutions = nn.ModuleList(convolutions)
         self.pictures = nn.ModuleList(ToPicture(channels, data_shape[0], impl) for channels in outwards)
@@ -114,7 +114,7 @@ class Synthesis(nn.Module):
         x = self.constant.expand(len(w), -1, -1, -1)
         picture: Tensor | None = None
         for index, (convolution, style) in enumerate(zip(self.convolutions, self.conv_styles, strict=True)):
-            drawn = None if noise is None else self._draw(noise.stream(index), len(w), index)
+            drawn = None if noise is None or not self.noisy else self._draw(noise.stream(index), len(w), index)
             x = convolution(x, style(w[:, index]), drawn)
             if index % 2 == 0:
                 level = index // 2

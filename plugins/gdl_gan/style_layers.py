@@ -109,20 +109,24 @@ class StyledConv(nn.Module):
         inputs, outputs: channels.
         side: (height, width) of what comes out.
         up: double the height and width.
+        noise: add noise, of a strength that is learned.
         impl: which kernels.
     """
 
     filter: Tensor
     noise: Tensor
 
-    def __init__(self, inputs: int, outputs: int, side: tuple[int, int], up: bool, impl: Impl) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, side: tuple[int, int], up: bool, impl: Impl, noise: bool = True
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.strength = nn.Parameter(torch.zeros(()))
         self.scale = 1.0 / math.sqrt(inputs * 9)
         self.side, self.up, self.impl = side, up, impl
-        self.register_buffer("noise", torch.randn(1, 1, *side))
+        self.strength = nn.Parameter(torch.zeros(())) if noise else None
+        if noise:
+            self.register_buffer("noise", torch.randn(1, 1, *side))
         if up:
             self.register_buffer("filter", make_filter(), persistent=False)
 
@@ -149,11 +153,12 @@ class StyledConv(nn.Module):
         return out, factor.to(out.dtype)[:, :, None, None]
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """Return (batch, outputs, *side); `noise` is (batch, 1, *side), or None for the fixed one."""
+        """Return (batch, outputs, *side); `noise` is (batch, 1, *side), or None for the layer's own."""
         out, factor = self._convolve(x, style)
-        given = self.noise if noise is None else noise
-        # not addcmul, whose gradient takes a pass more over everything than those of the two
-        out = (out * factor).add_((given * self.strength).to(out.dtype))
+        out = out * factor
+        if self.strength is not None:  # not addcmul, whose gradient takes a pass more over everything
+            given = self.noise if noise is None else noise
+            out = out.add_((given * self.strength).to(out.dtype))
         return bias_act(out, self.bias, impl=self.impl)
 
 

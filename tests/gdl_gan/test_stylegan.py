@@ -130,6 +130,14 @@ def test_training_draws_the_noise_of_layers_row_by_row() -> None:
         torch.testing.assert_close(fixed[0], fixed[1])
 
 
+def test_without_noise_nothing_is_drawn_and_nothing_kept_for_it() -> None:
+    model = stylegan(noise=False)
+    assert not [name for name in model.state_dict() if name.endswith(("strength", ".noise"))]
+    with torch.no_grad():
+        w = model.style(model.prior(2, Noise(1)))[:, None].expand(2, model.style_shape[0], -1)
+        assert torch.equal(model._synthesise(w, Noise(2)), model.synthesise(w))
+
+
 def test_mixed_styles_have_layers_of_both_points() -> None:
     model = stylegan(mixing=0.75)
     batch = Batch(torch.zeros(400, 1, 16, 16), Noise(5))
