@@ -10,6 +10,10 @@ from pydantic import Field
 from gdl_core.config import Settings
 
 
+GAMMA_PER_PIXEL = 5e-4
+"""Weight of R1 for each pixel of a picture: 0.5 for 32 × 32, 2 for 64 × 64."""
+
+
 class StyleGANConfig(Settings):
     """Settings of the networks, of the game, and of what keeps both players in bounds."""
 
@@ -62,6 +66,3 @@ class StyleGANConfig(Settings):
         """
         c = every / (every + 1) if every else 1.0
         return lr * c, (self.beta1**c, self.beta2**c)
-
-
-GAMMA_PER_PIXEL = 2.5e-5
