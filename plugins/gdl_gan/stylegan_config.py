@@ -9,7 +9,6 @@ from pydantic import Field
 
 from gdl_core.config import Settings
 
-
 GAMMA_PER_PIXEL = 5e-4
 """Weight of R1 for each pixel of a picture: 0.5 for 32 × 32, 2 for 64 × 64."""
 
