@@ -1,7 +1,8 @@
-"""Penalties on the gradient of a critic with respect to its input."""
+"""Gradients that penalties are made of: of a critic in its input, and of a generator in its styles."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -39,3 +40,21 @@ def one_centred(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) -> Te
     share = share.view(-1, *[1] * (real.dim() - 1)).to(real.dtype)
     _, squares = squared_gradient(critic, torch.lerp(fake, real, share))
     return ((squares + 1e-12).sqrt() - 1).square().mean()
+
+
+def path_lengths(synthesise: Callable[[Tensor], Tensor], w: Tensor, directions: Tensor) -> Tensor:
+    """Return ‖Jᵀy‖, (batch,), of pictures in their styles, y ~ N(0, I) / √pixels (Karras et al. 2020, equation 4).
+
+    The length is the root of the mean over layers of the squared gradient, and can be differentiated.
+
+    Args:
+        synthesise: gives pictures (batch, channels, height, width) of styles (batch, layers, width), each of its own.
+        w: styles, on the tape or not.
+        directions: standard normal numbers of the pictures' shape.
+    """
+    with torch.enable_grad():
+        w = w if w.requires_grad else w.detach().requires_grad_(True)
+        made = synthesise(w)
+        y = directions / math.sqrt(made.shape[2] * made.shape[3])
+        (gradient,) = torch.autograd.grad((made * y).sum(), w, create_graph=True)
+    return gradient.square().sum(2).mean(1).sqrt()

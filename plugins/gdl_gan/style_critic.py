@@ -1,0 +1,61 @@
+"""The critic of the style-based GAN: residual blocks that halve the picture (Karras et al. 2020, figure 7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gdl_core.kernels.reference import own_dtypes
+from gdl_core.networks.coders import Pad
+from gdl_gan.style_generator import make_plan
+from gdl_gan.style_layers import EqualConv, EqualLinear, Impl, append_deviation
+from gdl_gan.stylegan_config import StyleGANConfig
+
+
+class ResidualDown(nn.Module):
+    """Half the size: two convolutions beside a shortcut, their sum scaled to keep the variance."""
+
+    def __init__(self, inputs: int, outputs: int, impl: Impl) -> None:
+        super().__init__()
+        half = math.sqrt(0.5)
+        self.first = EqualConv(inputs, inputs, 3, impl)
+        self.second = EqualConv(inputs, outputs, 3, impl, down=True, gain=half)
+        self.shortcut = EqualConv(inputs, outputs, 1, impl, down=True, activate=False, gain=half)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, inputs, h, w) -> (batch, outputs, h / 2, w / 2)."""
+        out: Tensor = self.second(self.first(x)) + self.shortcut(x)
+        return out
+
+
+class Critic(nn.Module):
+    """Pictures in [−1, 1] to one number each, high for real ones; it is told how much each group of samples varies."""
+
+    def __init__(self, config: StyleGANConfig, data_shape: Sequence[int]) -> None:
+        super().__init__()
+        plan = make_plan(config, data_shape)
+        impl, channels = config.impl, plan.channels
+        self.group = config.group
+        self.blocks = nn.Sequential(
+            Pad(*plan.side(plan.doublings)),
+            EqualConv(data_shape[0], channels[0], 1, impl),
+            *(ResidualDown(a, b, impl) for a, b in pairwise(channels)),
+        )
+        last = channels[-1]
+        self.after = EqualConv(last + 1, last, 3, impl)
+        self.judge = nn.Sequential(
+            nn.Flatten(),
+            EqualLinear(last * plan.height * plan.width, last, True, impl),
+            EqualLinear(last, 1, False, impl),
+            nn.Flatten(0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, *data shape) -> (batch,), float32."""
+        x = self.blocks(x)
+        with own_dtypes(x):  # the last layers are small, and what they make decides the loss
+            out: Tensor = self.judge(self.after(append_deviation(x, self.group)))
+        return out
