@@ -8,8 +8,8 @@ Both have the same network (784–200–200–50 with tanh, and back: Burda et a
 of 100 and Adam with the same settings; what differs is the order of the samples, the noise, and all the code. Each of
 several seeds trains both, and judges them on a part of its own of the held-out samples, statically binarised like the
 training samples, with one estimator and the same draws. So every held-out sample gives one pair of numbers, whose mean
-difference has a standard error. That error knows of samples alone; how much two trainings differ by chance is told by the
-differences of the seeds, whose standard error stands beside it. Pythae's own estimator, run on a few samples, checks ours.
+difference has a standard error. That error knows of samples alone; how much trainings differ by chance is told by the
+differences of the seeds, whose own error stands beside it. Pythae's own estimator, run on a few samples, checks ours.
 
 Exit status: 1 if the two differ by more than twice the paired error of samples; 2 if pythae is not installed.
 """
