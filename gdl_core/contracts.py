@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import BaseModel
@@ -107,13 +108,17 @@ class Model(nn.Module):
         latent_shape: shape of one latent point, set by models that encode or decode.
         style_shape: (layers, width) of the styles that a model of the role `styles` makes its samples of.
         input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
-        uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them.
+        uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them;
+            one whose settings name the column that it is conditioned on sets it for itself alone.
+        conditions: categories of each column that samples can be asked for by; `prior` and `sample` of a model that
+            has any take the wanted ones by column name, like prior(n, noise, label="3").
     """
 
     latent_shape: tuple[int, ...] = ()
     style_shape: tuple[int, int] = (0, 0)
     input_range: tuple[float, float] | None = None
-    uses_columns: ClassVar[bool] = False
+    uses_columns: bool = False
+    conditions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(self, config: BaseModel, data_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -147,9 +152,19 @@ class Model(nn.Module):
         """Role samples: draw n latent points, (n, *latent shape); row i uses row i of the noise."""
         raise _unfilled(self, "samples")
 
+    def scaled(self, z: Tensor, scale: float) -> Tensor:
+        """Return points of the prior moved towards its middle (scale below 1) or away from it, (n, *latent shape)."""
+        return z * scale
+
     def sample(self, n: int, noise: Noise, **options: Any) -> Tensor:
-        """Role samples: return n new samples, (n, *data shape). By default the prior is drawn and decoded."""
-        return self.decode(self.prior(n, noise))
+        """Role samples: return n new samples, (n, *data shape). By default the prior is drawn and decoded.
+
+        Args:
+            n: how many.
+            noise: row i belongs to sample i.
+            options: what `prior` takes besides.
+        """
+        return self.decode(self.prior(n, noise, **options))
 
     def encode(self, x: Tensor) -> Posterior:
         """Role encodes: return the posterior of samples (batch, *data shape)."""

@@ -32,7 +32,7 @@ from gdl_core.model_file import read_model
 from gdl_core.noise import Noise
 from gdl_core.training.build import choose_device
 from gdl_core.turns import Turns
-from gdl_core.values import Column, TrainedModel, Vector
+from gdl_core.values import Cell, Column, TrainedModel, Vector
 
 if TYPE_CHECKING:
     from gdl_core.registry import Registry
@@ -135,13 +135,21 @@ class Session:
         )
 
     def sample(
-        self, n: int, seed: int = 0, start: int = 0, *, progress: Progress | None = None, cancel: Cancel = None
+        self,
+        n: int,
+        seed: int = 0,
+        start: int = 0,
+        *,
+        where: Mapping[str, Cell] | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel = None,
     ) -> Array:
         """Return samples start … start + n − 1 of a seed; sample i is the same, bit for bit, whatever the call.
+        `where` asks a conditional model for a category, like {"label": 7}.
 
         Raises:
             RoleError: the model does not sample.
-            InputError: n or start is negative.
+            InputError: n or start is negative, or the model was not conditioned on what is wanted.
         """
         trained = self._needs("samples")
         if n < 0 or start < 0:
@@ -149,7 +157,7 @@ class Session:
         noise = Noise(seed).stream("sample")
 
         def rows(first: int, count: int) -> Array:
-            return self._shown(sample_rows(trained, count, noise, start + first))
+            return self._shown(sample_rows(trained, count, noise, start + first, where=where or {}))
 
         return self._tiles(trained, n, start, rows, progress, cancel)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.values import Latents, TrainedModel
+from gdl_core.steps.inputs import Where
+from gdl_core.values import Cell, Latents, TrainedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,27 +27,33 @@ class Arguments(StepArguments):
     scale: float = Field(
         1.0, ge=0, le=10, description="how far from the middle of the latent space; below 1 tamer, above 1 wilder"
     )
+    where: Where = Field({}, description="of a conditional model: the wanted category, like {label: 7}")
 
 
 def run(arguments: Arguments, context: StepContext) -> Latents:
     """Return the points that `sample` would decode in a step of this name and seed."""
     from gdl_core.steps.inputs import ready
 
-    ready([arguments.model], context)
-    noise = context.noise.stream("sample")
-    return Latents((draw(arguments.model, arguments.n, noise, arguments.start) * arguments.scale).numpy())
+    trained = arguments.model
+    ready([trained], context)
+    z = draw(trained, arguments.n, context.noise.stream("sample"), arguments.start, arguments.where)
+    return Latents(trained.model.scaled(z, arguments.scale).numpy())
 
 
-def draw(trained: TrainedModel, n: int, noise: Noise, start: int = 0) -> Tensor:
+def draw(
+    trained: TrainedModel, n: int, noise: Noise, start: int = 0, where: Mapping[str, Cell] | None = None
+) -> Tensor:
     """Return the latent points start … start + n − 1, float32 on the CPU, drawn in whole tiles as samples are."""
     import torch
 
+    from gdl_core.latent.conditions import check_wanted
     from gdl_core.latent.tiles import inference
 
+    check_wanted(trained.model, where or {})
     first = start - start % trained.tile
     with inference(trained.model):
         tiles = [
-            trained.model.prior(trained.tile, noise.at(row)).float().cpu()
+            trained.model.prior(trained.tile, noise.at(row), **(where or {})).float().cpu()
             for row in range(first, start + n, trained.tile)
         ]
     return torch.cat(tiles)[start - first : start - first + n]
