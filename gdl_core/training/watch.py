@@ -30,13 +30,17 @@ samples, (0, ∞); 1 is as diverse as the data."""
 COLLAPSED = 0.25
 """Diversity below which the generator counts as collapsed."""
 
+SCATTERED = 10.0
+"""Diversity above which the generator counts as running away from the data."""
+
 WINNING = 0.98
 """Share of right judgements of either sort above which the critic has won, if its loss is below `WON_LOSS` too."""
 
 WON_LOSS = 0.1
 
 GUESSING = 0.02
-"""A critic guesses where the mean of its two accuracies is no further than this from a half."""
+"""A critic does no more than guess where the mean of its two accuracies is less than this above a half, and its
+distance less than this."""
 
 FLAT = 0.05
 """A critic is flat where its distance is less than this share of 4 TV², TV being the sum of its accuracies less 1. If
@@ -44,6 +48,9 @@ its outputs are log-ratios of densities, it is no less than the whole: Pinsker's
 
 EXPLODED = 100.0
 """Times the median of the points before: a penalty that rises so far has exploded."""
+
+HUGE = 1e4
+"""A penalty above this has exploded, whatever it was before."""
 
 IN_A_ROW = 3
 """Points in a row that must agree, so that one odd interval is no alarm."""
@@ -109,10 +116,16 @@ class Watch:
     def found(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """Return what is wrong at the last of the points, by its name."""
         found: dict[str, str] = {}
-        if _lately(rows, lambda row: row.get(DIVERSITY, 1.0) < COLLAPSED):
+        alike = _lately(rows, lambda row: row.get(DIVERSITY, 1.0) < COLLAPSED)
+        if alike and rows[-1][DIVERSITY] <= rows[-IN_A_ROW][DIVERSITY]:  # else it has only begun to learn
             found["mode collapse"] = (
                 f"new samples differ from one another only {rows[-1][DIVERSITY]:.2g} times as much as training samples "
                 f"do; try a stronger penalty on the critic's gradient, or a lower lr than {self.players[-1].lr:g}"
+            )
+        if _lately(rows, lambda row: row.get(DIVERSITY, 1.0) > SCATTERED):
+            found["the samples scatter"] = (
+                f"new samples differ from one another {rows[-1][DIVERSITY]:.3g} times as much as training samples do; "
+                f"try a lower lr than {self.players[-1].lr:g}"
             )
         for player in self.players:
             found |= _of_player(player, rows)
@@ -145,7 +158,8 @@ def _of_player(player: Player, rows: Sequence[Mapping[str, Any]]) -> dict[str, s
             )
         # One that could tell once and cannot any more has met its match, which is what the game is for.
         if _lately(judging, lambda row: True) and all(
-            abs(0.5 * (row[real] + row[fake]) - 0.5) <= GUESSING for row in judging
+            0.5 * (row[real] + row[fake]) < 0.5 + GUESSING and row.get(f"{name}_distance", 0.0) < GUESSING
+            for row in judging
         ):
             found[f"the {name} cannot tell"] = (
                 f"{seen}, no more than by guessing, and never did better; try a weaker penalty on its gradient, or "
@@ -159,10 +173,10 @@ def _of_player(player: Player, rows: Sequence[Mapping[str, Any]]) -> dict[str, s
     penalties = [row[f"{name}_penalty"] for row in rows if f"{name}_penalty" in row]
     if len(penalties) > IN_A_ROW and f"{name}_penalty" in rows[-1]:
         usual = median(penalties[:-1])
-        if penalties[-1] > EXPLODED * usual > 0:
+        if penalties[-1] > EXPLODED * usual > 0 or min(penalties[-IN_A_ROW:]) > HUGE:
             found[f"the {name}'s penalty explodes"] = (
-                f"it rose to {penalties[-1]:.3g}, {penalties[-1] / usual:.0f} times its median before; try a lower "
-                f"learning rate for it than {player.lr:g}, or a stronger penalty"
+                f"it is {penalties[-1]:.3g}, and its median before was {usual:.3g}; try a lower learning rate for it "
+                f"than {player.lr:g}, or a stronger penalty"
             )
     return found
 
