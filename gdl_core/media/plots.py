@@ -160,9 +160,9 @@ def line_panels(
             if several:
                 first = {line.part: _stroke(colours[line.colour % 10], line.part) for line in reversed(lines)}
                 axes.legend(handles=[*first.values()][::-1])
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                style: Any = handle
-                handles.setdefault(label, _stroke(INK, label, style.get_linestyle()) if several else handle)
+            drawn: Any = axes.get_legend_handles_labels()
+            for handle, label in zip(*drawn, strict=True):
+                handles.setdefault(label, _stroke(INK, label, handle.get_linestyle()) if several else handle)
         if handles:
             figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
         if title:

@@ -22,6 +22,8 @@ _HELD_OUT = "held_out_"
 _FIRST = ("loss", "rmse", "reconstruction", "kl")
 _SHARED = {"_loss": "losses", "_accuracy": "accuracies", "_penalty": "penalties"}
 """Parts of several players that share a panel, by how their names end."""
+_GUESSED = ("accuracies", "_real_accuracy", "_fake_accuracy")
+"""Panels of what is right half the time by guessing."""
 
 
 class Arguments(StepArguments):
@@ -75,7 +77,7 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
                     places, values = list(compress(x, seen)), list(compress(y, seen))
                     lines.append(Line(label, places, values, colour=shade, dashed=dashed, part=short))
                     rows += [(name, part, told, epoch, value) for epoch, value in zip(x, y, strict=True)]
-    marks = {"diversity": 1.0, **({"accuracies": 0.5} if shared else {})}
+    marks = {panel: 0.5 for panel in panels if panel.endswith(_GUESSED)} | {"diversity": 1.0}
     pixels = line_panels(panels, "epoch", arguments.log, marks=marks, shares=("accuracies",))
     return Figure(pixels, Table(("model", "part", "samples", "epoch", "value"), tuple(rows), "Training curves"))
 
@@ -100,7 +102,7 @@ def _parts(histories: list[Table]) -> list[str]:
 
 def _rank(part: str) -> int:
     """Say how early a part is drawn: losses, then accuracies, then the others in the order of the curve."""
-    first = [*_FIRST, "_loss", "_accuracy"]
-    return next(
-        (rank for rank, name in enumerate(first) if part == name or (name[0] == "_" and part.endswith(name))), 9
-    )
+    if part in _FIRST:
+        return _FIRST.index(part)
+    ends = ("_loss", "_accuracy", "")
+    return len(_FIRST) + next(rank for rank, end in enumerate(ends) if part.endswith(end))
