@@ -25,11 +25,12 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("sheet", "image", "The latent plane as a grid of pictures, at the inverse CDF."),
     ("strays", "figure", "What a model makes of points ever further from the data."),
     ("curves", "figure", "The losses over the training, with the held-out ones."),
+    ("layers", "table", "The layers of a model, or of two side by side."),
     ("measure", "table", "Numbers about models, each beside its baselines."),
 )
 
 # Raised when the same arguments come to give another result; 1 for all others.
-_VERSIONS = {"strays": 2}
+_VERSIONS = {"strays": 2, "curves": 2}
 
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")

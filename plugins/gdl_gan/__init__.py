@@ -30,3 +30,8 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         "Handwritten digits by a generator and a critic, with both errors measured; about two minutes on two cores.",
         resource="gdl_gan:recipes/digits-gan.yaml",
     )
+    yield RecipeSpec(
+        "vae-to-gan",
+        "A VAE's encoder and decoder, and a GAN of the same layers, side by side; about two minutes on two cores.",
+        resource="gdl_gan:recipes/vae-to-gan.yaml",
+    )
