@@ -61,20 +61,21 @@ def parts_of(trained: TrainedModel) -> dict[str, list[Layer]]:
     finally:
         for handle in handles:
             handle.remove()
-    return {name: _layers(part, outputs) for name, part in model.named_children() if any(part.parameters())}
+    return {name: _layers(part, outputs) for name, part in model.named_children() if list(part.parameters())}
 
 
 def side_by_side(first: Parts, second: Parts) -> list[tuple[str, str, Pairs]]:
     """Return which part of the second model stands beside each part of the first, and which layers correspond.
 
-    The likest parts are paired first. A part or layer without a counterpart has "" or None beside it.
+    The likest parts are paired first, and of equally like ones those of one name. A part or layer without a counterpart
+    has "" or None beside it.
     """
     likeness = {
-        (a, b): _matcher(ones, others).ratio() for a, ones in first.items() for b, others in second.items()
-    }  # fmt: skip
+        (a, b): (_matcher(ones, others).ratio(), a == b) for a, ones in first.items() for b, others in second.items()
+    }
     beside: dict[str, str] = {}
-    for a, b in sorted(likeness, key=lambda pair: -likeness[pair]):
-        if a not in beside and b not in beside.values() and likeness[a, b] > 0:
+    for a, b in sorted(likeness, key=lambda pair: likeness[pair], reverse=True):
+        if a not in beside and b not in beside.values() and any(likeness[a, b]):
             beside[a] = b
     found = [(a, beside.get(a, ""), _aligned(ones, second.get(beside.get(a, ""), ()))) for a, ones in first.items()]
     alone = [("", b, _aligned((), others)) for b, others in second.items() if b not in beside.values()]
