@@ -72,7 +72,8 @@ class Player:
     """One side of the game that training is: what it moves, what it minimises, how many turns it takes a round.
 
     A VAE is a game of one player; a GAN is two, `critic` and `generator`. The loop freezes everybody else's parameters
-    and buffers during a player's turn, and owns optimiser, precision, averaging and checkpoints.
+    and buffers during a player's turn, and owns optimiser, precision, averaging and checkpoints. Parts of the loss that
+    a player calls `real_accuracy`, `fake_accuracy`, `distance` and `penalty` are watched (`gdl_core.training.watch`).
     """
 
     name: str
