@@ -30,11 +30,12 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("neighbours", "image", "Samples beside the training samples that they are nearest to."),
     ("regions", "figure", "What models of points in the plane wrongly make, and what they never make."),
     ("curves", "figure", "The losses over the training, with the held-out ones."),
+    ("layers", "table", "The layers of a model, or of two side by side."),
     ("measure", "table", "Numbers about models, each beside its baselines."),
 )
 
 # Raised when the same arguments come to give another result; 1 for all others.
-_VERSIONS = {"ladder": 2, "measure": 2, "strays": 2}
+_VERSIONS = {"curves": 2, "ladder": 2, "measure": 2, "strays": 2, "train": 2}
 
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")

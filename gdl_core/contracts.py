@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import BaseModel
@@ -84,7 +85,8 @@ class Player:
     """One side of the game that training is: what it moves, what it minimises, how many turns it takes a round.
 
     A VAE is a game of one player; a GAN is two, `critic` and `generator`. The loop freezes everybody else's parameters
-    and buffers during a player's turn, and owns optimiser, precision, averaging and checkpoints.
+    and buffers during a player's turn, and owns optimiser, precision, averaging and checkpoints. Parts of the loss that
+    a player calls `real_accuracy`, `fake_accuracy`, `distance` and `penalty` are watched (`gdl_core.training.watch`).
     """
 
     name: str
@@ -121,14 +123,18 @@ class Model(nn.Module):
         style_shape: (layers, width) of the styles that a model of the role `styles` makes its samples of.
         input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
         observed: what the likelihood is of: "binary" values, 0 or 1, or "continuous" ones, of which it is a density.
-        uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them.
+        uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them;
+            one whose settings name the column that it is conditioned on sets it for itself alone.
+        conditions: categories of each column that samples can be asked for by; `prior` and `sample` of a model that
+            has any take the wanted ones by column name, like prior(n, noise, label="3").
     """
 
     latent_shape: tuple[int, ...] = ()
     style_shape: tuple[int, int] = (0, 0)
     input_range: tuple[float, float] | None = None
     observed: Literal["binary", "continuous"] = "continuous"
-    uses_columns: ClassVar[bool] = False
+    uses_columns: bool = False
+    conditions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(self, config: BaseModel, data_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -167,9 +173,19 @@ class Model(nn.Module):
         """Role samples: draw n latent points, (n, *latent shape); row i uses row i of the noise."""
         raise _unfilled(self, "samples")
 
+    def scaled(self, z: Tensor, scale: float) -> Tensor:
+        """Return points of the prior moved towards its middle (scale below 1) or away from it, (n, *latent shape)."""
+        return z * scale
+
     def sample(self, n: int, noise: Noise, **options: Any) -> Tensor:
-        """Role samples: return n new samples, (n, *data shape). By default the prior is drawn and decoded."""
-        return self.decode(self.prior(n, noise))
+        """Role samples: return n new samples, (n, *data shape). By default the prior is drawn and decoded.
+
+        Args:
+            n: how many.
+            noise: row i belongs to sample i.
+            options: what `prior` takes besides.
+        """
+        return self.decode(self.prior(n, noise, **options))
 
     def uniform_box(self) -> tuple[Tensor, Tensor] | None:
         """Return the corners, each (*data shape), of the box that samples fill evenly, where they do; else None.

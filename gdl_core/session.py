@@ -12,7 +12,6 @@ for alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,7 +32,7 @@ from gdl_core.model_file import read_model
 from gdl_core.noise import Noise
 from gdl_core.training.build import choose_device
 from gdl_core.turns import Cancel, Turns, stop_if
-from gdl_core.values import Column, TrainedModel, Vector
+from gdl_core.values import Cell, Column, Info, TrainedModel, Vector
 
 if TYPE_CHECKING:
     from gdl_core.registry import Registry
@@ -41,25 +40,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called as progress(rows done, rows wanted) after each tile, in the thread that asked."""
-
-
-@dataclass(frozen=True)
-class Info:
-    """What a model is: its full name and the version of its plugin, the roles that it fills, the shapes of a sample
-    (pictures: channels, height, width) and of a latent point, where it runs, a fingerprint of its weights and settings;
-    and as `attributes` the columns of the set it was trained on with the names of their categories (none for numbers);
-    as `space` which inner latent space it is a view of and how, empty for none.
-    """
-
-    name: str
-    version: str
-    roles: tuple[str, ...]
-    data_shape: tuple[int, ...]
-    latent_shape: tuple[int, ...]
-    attributes: Mapping[str, tuple[str, ...]]
-    device: str
-    fingerprint: str
-    space: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open(  # noqa: A001
@@ -115,19 +95,7 @@ class Session:
     @property
     def info(self) -> Info:
         """What the model is."""
-        trained = self._open()
-        columns = trained.data.get("columns", {})
-        return Info(
-            name=trained.name,
-            version=trained.version,
-            roles=tuple(sorted(trained.model.roles())),
-            data_shape=tuple(trained.data_shape),
-            latent_shape=tuple(trained.model.latent_shape),
-            attributes={name: tuple(names) for name, names in columns.items()},
-            device=str(self._device),
-            fingerprint=trained.fingerprint,
-            space=dict(trained.space),
-        )
+        return Info.of(self._open(), str(self._device))
 
     def space(self, which: Literal["w", "w+"] = "w", truncation: float = 1.0, layers: int | None = None) -> Session:
         """Return a session in the space W or W+ of a style-based generator; the two take turns at the same weights.
@@ -146,13 +114,21 @@ class Session:
         return view
 
     def sample(
-        self, n: int, seed: int = 0, start: int = 0, *, progress: Progress | None = None, cancel: Cancel = None
+        self,
+        n: int,
+        seed: int = 0,
+        start: int = 0,
+        *,
+        where: Mapping[str, Cell] | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel = None,
     ) -> Array:
         """Return samples start … start + n − 1 of a seed; sample i is the same, bit for bit, whatever the call.
+        `where` asks a conditional model for a category, like {"label": 7}.
 
         Raises:
             RoleError: the model does not sample.
-            InputError: n or start is negative.
+            InputError: n or start is negative, or the model was not conditioned on what is wanted.
         """
         trained = self._needs("samples")
         if n < 0 or start < 0:
@@ -160,7 +136,7 @@ class Session:
         noise = Noise(seed).stream("sample")
 
         def rows(first: int, count: int) -> Array:
-            return self._shown(sample_rows(trained, count, noise, start + first))
+            return self._shown(sample_rows(trained, count, noise, start + first, where=where or {}))
 
         return self._tiles(trained, n, start, rows, progress, cancel)
 

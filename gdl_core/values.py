@@ -147,6 +147,41 @@ class TrainedModel:
     space: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Info:
+    """What a model is: its full name and the version of its plugin, the roles that it fills, the shapes of a sample
+    (pictures: channels, height, width) and of a latent point, where it runs, a fingerprint of its weights and settings;
+    and as `attributes` the columns of the set it was trained on with the names of their categories (none for numbers);
+    as `space` which inner latent space it is a view of and how, empty for none.
+    """
+
+    name: str
+    version: str
+    roles: tuple[str, ...]
+    data_shape: tuple[int, ...]
+    latent_shape: tuple[int, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    device: str
+    fingerprint: str
+    space: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, trained: TrainedModel, device: str) -> Info:
+        """Return what there is to say of a model that runs on this device."""
+        columns = trained.data.get("columns", {})
+        return cls(
+            name=trained.name,
+            version=trained.version,
+            roles=tuple(sorted(trained.model.roles())),
+            data_shape=tuple(trained.data_shape),
+            latent_shape=tuple(trained.model.latent_shape),
+            attributes={name: tuple(names) for name, names in columns.items()},
+            device=device,
+            fingerprint=trained.fingerprint,
+            space=dict(trained.space),
+        )
+
+
 def stack_pixels(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Join pictures of one size into (n, height, width, channels), turning grey into RGB where the two are mixed."""
     channels = max(image.shape[-1] for image in images)

@@ -71,6 +71,10 @@ class StyleSpace(Model):
         styles = z[:, None].expand(-1, self.style_shape[0], -1) if self.settings.which == "w" else z
         return self.inner.synthesise(styles)
 
+    def scaled(self, z: Tensor, scale: float) -> Tensor:
+        """Return points (n, *latent shape) moved to `scale` times their distance from the mean style."""
+        return torch.lerp(self.middle().to(z), z, scale)
+
     def middle(self) -> Tensor:
         """Return the mean style, (*latent shape)."""
         return self.inner.style_mean().expand(self.latent_shape)
@@ -94,17 +98,6 @@ def in_space(trained: TrainedModel, settings: SpaceSettings) -> TrainedModel:
         fingerprint=fingerprint(trained.model, trained.config, space),
         space=space,
     )
-
-
-def scaled(trained: TrainedModel, points: Tensor, scale: float) -> Tensor:
-    """Return points (n, *latent shape) moved to `scale` times their distance from the middle of the space.
-
-    The middle is the origin, where a prior of normal numbers has it, and the mean style in W and W+.
-    """
-    if not isinstance(trained.model, StyleSpace):
-        return points * scale
-    with torch.no_grad():
-        return torch.lerp(trained.model.middle().to(points), points, scale)
 
 
 def styles_of(trained: TrainedModel, points: Tensor) -> Tensor:

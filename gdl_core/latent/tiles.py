@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 
 from gdl_core.contracts import Model, Posterior
 from gdl_core.errors import RoleError
+from gdl_core.latent.conditions import check_wanted
 from gdl_core.noise import Noise
-from gdl_core.values import TrainedModel
+from gdl_core.values import Cell, TrainedModel
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -120,30 +122,47 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def sample_rows(
-    trained: TrainedModel, n: int, noise: Noise, start: int = 0, progress: Progress | None = None
+    trained: TrainedModel,
+    n: int,
+    noise: Noise,
+    start: int = 0,
+    progress: Progress | None = None,
+    where: Mapping[str, Cell] = MappingProxyType({}),
 ) -> Tensor:
     """Return samples start … start + n − 1 of a stream, float32 (n, *data shape) on the CPU; pictures are in [0, 1].
 
+    Args:
+        trained: a model that samples.
+        n: how many.
+        noise: the stream.
+        start: number of the first one.
+        progress: called after each tile.
+        where: the wanted category of each column, of a model with such conditions; see `latent.conditions`.
+
     Raises:
         RoleError: the model does not sample.
+        InputError: it was not conditioned on what is wanted.
     """
     model, tile = trained.model, trained.tile
+    check_wanted(model, where)
 
     def whole_tile(first: int) -> tuple[Tensor]:
-        return (model.sample(tile, noise.at(first)),)
+        return (model.sample(tile, noise.at(first), **where),)
 
     return _collect(trained, whole_tile, start, n, model.data_shape, progress)[0]
 
 
-def prior_rows(trained: TrainedModel, n: int, noise: Noise, start: int = 0) -> Tensor:
+def prior_rows(
+    trained: TrainedModel, n: int, noise: Noise, start: int = 0, where: Mapping[str, Cell] = MappingProxyType({})
+) -> Tensor:
     """Return the latent points that samples start … start + n − 1 are decoded from, float32 (n, *latent shape), CPU.
 
-    Raises:
-        RoleError: the model does not sample, or not from latent points.
+    Arguments and errors are those of `sample_rows`; a model that samples without a latent space raises RoleError.
     """
+    check_wanted(trained.model, where)
 
     def whole_tile(first: int) -> tuple[Tensor]:
-        return (trained.model.prior(trained.tile, noise.at(first)),)
+        return (trained.model.prior(trained.tile, noise.at(first), **where),)
 
     return _collect(trained, whole_tile, start, n, trained.model.latent_shape, None)[0]
 

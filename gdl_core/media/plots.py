@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,13 +54,17 @@ _STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a panel; `colour` counts the models, `dashed` tells training from held-out."""
+    """One line of a panel; `colour` counts the models, `dashed` tells training from held-out.
+
+    Where several parts share a panel, `part` names the line's in a legend of the panel's own.
+    """
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     colour: int = 0
     dashed: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,24 @@ def palette(n: int) -> list[Any]:
     return [mpl.colormaps["turbo"](position) for position in np.linspace(0.03, 0.97, n)]
 
 
-def line_panels(panels: Mapping[str, Sequence[Line]], x_label: str, log: bool = False, title: str = "") -> Pixels:
-    """Draw a panel for each part, three to a row; lines of one model share a colour, what is dashed is training."""
+def line_panels(
+    panels: Mapping[str, Sequence[Line]],
+    x_label: str,
+    log: bool = False,
+    title: str = "",
+    marks: Mapping[str, float] = MappingProxyType({}),
+    shares: Sequence[str] = (),
+) -> Pixels:
+    """Draw panels, three to a row; lines of one model share a colour, what is dashed is training.
+
+    Args:
+        panels: lines by the panel's name.
+        x_label: below the lowest panels.
+        log: logarithmic where all numbers of a panel are positive.
+        title: above all.
+        marks: a level to be drawn across a panel of that name, such as that of guessing.
+        shares: names of panels that show all of [0, 1].
+    """
     across = min(3, max(1, len(panels)))
     down = -(-len(panels) // across)
     with sheet_of_charts(max(5.0, 4.0 * across), 3.1 * down + 0.5) as figure:
@@ -125,20 +146,36 @@ def line_panels(panels: Mapping[str, Sequence[Line]], x_label: str, log: bool = 
                 )  # fmt: skip
             axes.set_title(name.replace("_", " "), loc="left")
             axes.grid(True, axis="y")
-            if log and all(value > 0 for line in lines for value in line.y):
+            if name in marks:
+                axes.axhline(marks[name], color=FAINT, linewidth=1.0, linestyle=(0, (1, 2)), zorder=0)
+            if name in shares:
+                axes.set_ylim(-0.02, 1.02)
+            elif log and all(value > 0 for line in lines for value in line.y):
                 axes.set_yscale("log")
             axes.locator_params(axis="x", integer=True)
             if index + across >= len(panels):
                 axes.set_xlabel(x_label)
         handles: dict[str, Any] = {}
-        for axes in figure.axes:
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                handles.setdefault(label, handle)
+        for axes, lines in zip(figure.axes, panels.values(), strict=True):
+            several = len({line.part for line in lines}) > 1
+            if several:
+                first = {line.part: _stroke(colours[line.colour % 10], line.part) for line in reversed(lines)}
+                axes.legend(handles=[*first.values()][::-1])
+            told: Any = axes.get_legend_handles_labels()
+            for handle, label in zip(*told, strict=True):
+                handles.setdefault(label, _stroke(INK, label, handle.get_linestyle()) if several else handle)
         if handles:
             figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
         if title:
             figure.suptitle(title)
         return drawn(figure)
+
+
+def _stroke(colour: Any, label: str, style: Any = "solid") -> Any:
+    """Return a line for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, linewidth=1.8, linestyle=style, label=label)
 
 
 def scatter_panels(clouds: Sequence[Cloud], across: int, title: str, colour: str, names: Sequence[str] = ()) -> Pixels:

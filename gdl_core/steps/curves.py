@@ -1,8 +1,10 @@
-"""`curves`: how the losses fell, on training and on held-out samples."""
+"""`curves`: how the losses fell, on training and on held-out samples; of a game, what both players lost and judged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import compress
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 _HELD_OUT = "held_out_"
 _FIRST = ("loss", "rmse", "reconstruction", "kl")
+_SHARED = {"_loss": "losses", "_accuracy": "accuracies", "_penalty": "penalties"}
+"""Parts of several players that share a panel, by how their names end."""
+_GUESSED = ("accuracies", "_real_accuracy", "_fake_accuracy")
+"""Panels of what is right half the time by guessing."""
 
 
 class Arguments(StepArguments):
@@ -36,7 +42,10 @@ class Arguments(StepArguments):
 
 
 def run(arguments: Arguments, context: StepContext) -> Figure:
-    """Return one panel for each part of the loss, with the numbers drawn."""
+    """Return one panel for each part of the loss, with the numbers drawn.
+
+    Of a single game, the losses of all players share a panel, and so do the accuracies, beside the level of guessing.
+    """
     from gdl_core.errors import DataError, UnknownNameError, did_you_mean
     from gdl_core.media.plots import Line, line_panels
     from gdl_core.steps.inputs import model_names
@@ -53,24 +62,51 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
             raise UnknownNameError(f"no model has a curve '{part}'{did_you_mean(part, parts)}; there are {known}")
     panels: dict[str, list[Line]] = {}
     rows: list[tuple[Cell, ...]] = []
+    shared = {} if arguments.of or len(names) > 1 else _shared(parts)
     for part in arguments.of or parts:
-        lines = panels.setdefault(part, [])
+        panel, short = shared.get(part, (part, ""))
+        lines = panels.setdefault(panel, [])
+        colour = len({line.part for line in lines})
         for index, (name, trained) in enumerate(zip(names, arguments.model, strict=True)):
             history = trained.history
             if not {part, _HELD_OUT + part} & set(history.header):
                 continue
+            shade = colour if short else index
             x = [float(value or 0) for value in history.column("epoch")]
             for key, told, dashed in ((part, "training", True), (_HELD_OUT + part, "held-out", False)):
                 if key in history.header:
                     y = [float("nan") if value is None else float(value) for value in history.column(key)]
                     label = f"{name}, {told}" if len(names) > 1 else told
-                    lines.append(Line(label, x, y, colour=index, dashed=dashed))
+                    seen = [not isnan(value) for value in y]  # a lazy penalty is not known at every point
+                    places, values = list(compress(x, seen)), list(compress(y, seen))
+                    lines.append(Line(label, places, values, colour=shade, dashed=dashed, part=short))
                     rows += [(name, part, told, epoch, value) for epoch, value in zip(x, y, strict=True)]
-    pixels = line_panels(panels, x_label="epoch", log=arguments.log)
+    marks = {panel: 0.5 for panel in panels if panel.endswith(_GUESSED)} | {"diversity": 1.0}
+    pixels = line_panels(panels, "epoch", arguments.log, marks=marks, shares=("accuracies",))
     return Figure(pixels, Table(("model", "part", "samples", "epoch", "value"), tuple(rows), "Training curves"))
+
+
+def _shared(parts: list[str]) -> dict[str, tuple[str, str]]:
+    """Return panel and short name of the parts of a game that share a panel; nothing if no two players lose."""
+    if sum(part.endswith("_loss") for part in parts) < 2:
+        return {}
+    found = {}
+    for end, panel in _SHARED.items():
+        family = [part for part in parts if part.endswith(end)]
+        if len(family) > 1:
+            found.update({part: (panel, part.removesuffix(end).replace("_", " ")) for part in family})
+    return found
 
 
 def _parts(histories: list[Table]) -> list[str]:
     names = [name for history in histories for name in history.header if name not in ("epoch", "step")]
     found = dict.fromkeys(name.removeprefix(_HELD_OUT) for name in names)
-    return [*(part for part in _FIRST if part in found), *(part for part in found if part not in _FIRST)]
+    return sorted(found, key=_rank)
+
+
+def _rank(part: str) -> int:
+    """Say how early a part is drawn: losses, then accuracies, then the others in the order of the curve."""
+    if part in _FIRST:
+        return _FIRST.index(part)
+    ends = ("_loss", "_accuracy", "")
+    return len(_FIRST) + next(rank for rank, end in enumerate(ends) if part.endswith(end))

@@ -75,6 +75,9 @@ Point = Annotated[Images | Latents | Path, Accepts("image", "latent", files=True
 
 Direction = Annotated[Vector | Path, Accepts("vector", files=True)]
 
+Where = dict[str, str | int | float | bool]
+"""Columns and what they should say, like {label: 7}."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

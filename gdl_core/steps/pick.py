@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from gdl_core.steps.arguments import StepArguments
-from gdl_core.steps.inputs import DatasetInput
+from gdl_core.steps.inputs import DatasetInput, Where
 from gdl_core.values import Images
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ class Arguments(StepArguments):
     """Arguments of `pick`."""
 
     data: DatasetInput = Field(description="the dataset")
-    where: dict[str, str | int | float | bool] = Field(
-        {}, description="columns and what they should say, like {label: 7}"
-    )
+    where: Where = Field({}, description="columns and what they should say, like {label: 7}")
     n: int = Field(1, ge=1, le=10_000, description="how many")
     held_out: bool | None = Field(True, description="true: samples never trained on; false: the others; none: any")
     show: str | None = Field(None, description="a column to write under each picture")

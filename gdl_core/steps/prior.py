@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.steps.inputs import Where
 from gdl_core.values import Latents, TrainedModel
 
 if TYPE_CHECKING:
@@ -22,15 +23,15 @@ class Arguments(StepArguments):
     scale: float = Field(
         1.0, ge=0, le=10, description="how far from the middle of the latent space; below 1 tamer, above 1 wilder"
     )
+    where: Where = Field({}, description="of a conditional model: the wanted category, like {label: 7}")
 
 
 def run(arguments: Arguments, context: StepContext) -> Latents:
     """Return the points that `sample` would decode in a step of this name and seed."""
-    from gdl_core.latent.spaces import scaled
     from gdl_core.latent.tiles import prior_rows
     from gdl_core.steps.inputs import ready
 
     trained = arguments.model
     ready([trained], context)
-    points = prior_rows(trained, arguments.n, context.noise.stream("sample"), arguments.start)
-    return Latents(scaled(trained, points, arguments.scale).numpy())
+    points = prior_rows(trained, arguments.n, context.noise.stream("sample"), arguments.start, arguments.where)
+    return Latents(trained.model.scaled(points, arguments.scale).numpy())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.steps.inputs import Where
 from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ class Arguments(StepArguments):
     scale: float = Field(
         1.0, ge=0, le=10, description="how far from the middle of the latent space; below 1 tamer, above 1 wilder"
     )
+    where: Where = Field({}, description="of a conditional model: the wanted category, like {label: 7}")
     columns: int = Field(0, ge=0, le=1000, description="pictures to a row of the sheet; 0 for nearly square")
 
 
 def run(arguments: Arguments, context: StepContext) -> Images:
     """Return the samples `start` … `start + n − 1` of this step's seed, never a choice of them."""
-    from gdl_core.latent.spaces import scaled
     from gdl_core.latent.tiles import decode_rows, prior_rows, sample_rows, to_pixels
     from gdl_core.steps.inputs import need_pictures, ready
 
@@ -36,8 +37,9 @@ def run(arguments: Arguments, context: StepContext) -> Images:
     ready([trained], context)
     noise = context.noise.stream("sample")
     if arguments.scale == 1.0:
-        x = sample_rows(trained, arguments.n, noise, start=arguments.start)
+        x = sample_rows(trained, arguments.n, noise, start=arguments.start, where=arguments.where)
     else:
-        z = scaled(trained, prior_rows(trained, arguments.n, noise, arguments.start), arguments.scale)
+        z = prior_rows(trained, arguments.n, noise, arguments.start, arguments.where)
+        z = trained.model.scaled(z, arguments.scale)
         x = decode_rows(trained, z, start=arguments.start)
     return Images(to_pixels(x), columns=arguments.columns)

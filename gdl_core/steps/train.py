@@ -47,7 +47,9 @@ class Arguments(StepArguments):
     ema: float | None = Field(None, gt=0, lt=1, description="end with a moving average of the weights, with this decay")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where it pays")
     device: str | None = Field(None, description="auto, cpu, cuda …; left out: the run's")
-    collapse: Literal["warn", "stop"] = Field("warn", description="what to do when the posterior has collapsed")
+    collapse: Literal["warn", "stop"] = Field(
+        "warn", description="what to do when the posterior or the generator has collapsed"
+    )
     previews: bool = Field(True, description="write pictures of how far it has come into the step's folder")
 
     @field_validator("duration", mode="before")
@@ -135,6 +137,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     trained = train(
         model, data, settings, context.folder, context.noise, context.progress, context.cancelled, preview,
         key=f"{spec.full_name} {config.model_dump_json()} {data.fingerprint} {context.noise.seed} {arguments.duration}",
+        tell=context.note,
     )  # fmt: skip
     _tell(trained, spec, context)
     model.cpu()
@@ -198,7 +201,8 @@ def _tell(trained: Trained, spec: ModelSpec, context: StepContext) -> None:
         f"on {trained.device} in {trained.precision} ({trained.precision_reason}){rate}{resumed}"
     )
     for note in trained.notes:
-        context.note(note)
+        if note not in context.notes:  # not told while it was training
+            context.note(note)
 
 
 class _Previews:

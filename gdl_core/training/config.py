@@ -39,4 +39,6 @@ class TrainingConfig(Settings):
     preview_every: int = Field(
         10, ge=1, description="points of the curve between previews; there are also previews at points 1, 2, 4, 8 …"
     )
-    collapse: Literal["warn", "stop"] = Field("warn", description="what to do when the posterior has collapsed")
+    collapse: Literal["warn", "stop"] = Field(
+        "warn", description="what to do when the posterior or the generator has collapsed"
+    )

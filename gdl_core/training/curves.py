@@ -78,15 +78,15 @@ class Curves:
 class Log:
     """The points as lines of JSON in `log.jsonl`, written again from the checkpoint when a training goes on."""
 
-    def __init__(self, path: Path, rows: Iterable[Mapping[str, float]]) -> None:
+    def __init__(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         self._path = path
         self._write("w", rows)
 
-    def add(self, row: Mapping[str, float]) -> None:
-        """Append a point; raises StorageError."""
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append a point, with its notes if it has any; raises StorageError."""
         self._write("a", [row])
 
-    def _write(self, mode: str, rows: Iterable[Mapping[str, float]]) -> None:
+    def _write(self, mode: str, rows: Iterable[Mapping[str, Any]]) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open(mode) as file:

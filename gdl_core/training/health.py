@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gdl_core.contracts import Model, Player
 from gdl_core.data.dataset import Dataset
@@ -21,6 +22,7 @@ ACTIVE_SHARE = 0.05
 """Share of active units below which the posterior counts as collapsed."""
 
 _BLOCK = 4096
+_DIAGNOSED = 512  # samples that are encoded to count active units
 
 
 def check_data(dataset: Dataset, model: Model) -> None:
@@ -79,6 +81,23 @@ def active_units(mean: torch.Tensor) -> tuple[int, int]:
     """Return how many latent units are active and how many there are, from posterior means (n, *latent shape)."""
     variance = mean.flatten(1).double().var(0, unbiased=False)
     return int((variance > ACTIVE_VARIANCE).sum()), variance.numel()
+
+
+def count_active_units(
+    model: Model, dataset: Dataset, held_out: NDArray[np.int64], batch: int
+) -> tuple[int, int] | None:
+    """Return how many latent units are active on some samples; None of a model that encodes to no distribution."""
+    rows = (held_out if len(held_out) > 1 else dataset.train)[:_DIAGNOSED]
+    if "encodes" not in model.roles():
+        return None
+    means = []
+    with torch.no_grad():
+        for start in range(0, len(rows), batch):
+            posterior = model.encode(dataset.tensor(rows[start : start + batch]).to(model.device))
+            if posterior.log_var is None:
+                return None
+            means.append(posterior.mean.float())
+    return active_units(torch.cat(means)) if len(rows) > 1 else None
 
 
 def posterior_collapse(kl: float | None, active: tuple[int, int] | None) -> str | None:

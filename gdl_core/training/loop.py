@@ -32,9 +32,9 @@ from gdl_core.training.order import Order
 from gdl_core.training.players import Game, Seat
 from gdl_core.training.precision import Verdict, autocast, decide
 from gdl_core.training.trained import Trained
+from gdl_core.training.watch import Watch
 
 _PROGRESS_SECONDS = 0.1
-_DIAGNOSED = 512  # held-out samples that are encoded to count active units
 
 
 def _never() -> bool:
@@ -55,6 +55,7 @@ def train(
     cancelled: Callable[[], bool] = _never,
     preview: Callable[[Model, int], None] | None = None,
     key: str = "",
+    tell: Callable[[str], None] = lambda note: None,
 ) -> Trained:
     """Train a model in place; in the end it is in eval mode and holds the averaged weights, if they were asked for.
 
@@ -70,10 +71,11 @@ def train(
         cancelled: asked before each step; true writes a checkpoint and raises CancelledError.
         preview: called as preview(model, step) at some points of the curve, with the averaged weights, in eval mode.
         key: names all that the training depends on; a checkpoint with the same key is gone on from.
+        tell: called with what is noticed while it trains, a sentence at a time; the sentences are among the notes too.
 
     Raises:
         DataError: the data cannot be what the model was made for.
-        TrainingError: a loss is not finite, or the posterior collapsed and that was to stop the training.
+        TrainingError: a loss is not finite, or the posterior or the generator collapsed and that was to stop it.
         CheckpointError: the folder holds the checkpoint of another training.
         StorageError: a checkpoint cannot be written.
         CancelledError: `cancelled` said so; the same call goes on.
@@ -91,7 +93,7 @@ def train(
             if model.fits_at_once():
                 return fit_at_once(model.to(device), dataset, noise, device, progress, cancelled)
             run = _Run(model.to(device), dataset, config, folder, noise, device, key)
-            run.preview = preview
+            run.preview, run.watch.tell = preview, tell
             return run.go(progress, cancelled)
     finally:
         torch.set_num_threads(threads)
@@ -125,6 +127,8 @@ class _Run:
         self.held_out: NDArray[np.int64] = np.sort(rows[chosen]) if len(rows) else rows
         self.average = Average(model, config.ema) if config.ema is not None else None
         self.curves = Curves()
+        players = [seat.player for seat in self.game.seats]
+        self.watch = Watch(model, players, dataset, noise.stream("watch"), config.collapse == "stop")
         self.notes: list[str] = []
         self.step = 0
         self.seconds = 0.0
@@ -136,7 +140,7 @@ class _Run:
 
     def go(self, progress: Callable[..., None], cancelled: Callable[[], bool]) -> Trained:
         config, curves = self.config, self.curves
-        log = Log(self.folder / "log.jsonl", curves.rows)
+        log = Log(self.folder / "log.jsonl", self.watch.replay(curves.rows))
         started = reported = checkpointed = time.monotonic()
         before = self.seconds
         self.model.train()
@@ -234,10 +238,11 @@ class _Run:
             )
             raise health.divergence(step, seat.player, parts, self.verdict.precision, self.saved)
 
-    def _point(self) -> dict[str, float]:
+    def _point(self) -> dict[str, Any]:
         epoch = self.step / self.per_epoch
         with self._shown():
             row = self.curves.point(int(epoch) if epoch.is_integer() else round(epoch, 4), self.step, self._measure())
+            row.update(self.watch.look())
             number = len(self.curves.rows)
             if self.preview is not None and (_is_power_of_two(number) or number % self.config.preview_every == 0):
                 self._show()
@@ -245,7 +250,7 @@ class _Run:
         collapse = health.posterior_collapse(kl, None)
         if collapse and self.config.collapse == "stop" and self.step >= 0.3 * self.total:
             raise TrainingError(f"{collapse} (step {self.step} of {self.total})")
-        return row
+        return self.watch.point(self.curves.rows, self.step / self.total)
 
     @contextmanager
     def _shown(self) -> Iterator[None]:
@@ -334,7 +339,7 @@ class _Run:
             self.average.adopt()
         self.model.eval()
         facts: dict[str, float] = {}
-        active = self._active_units()
+        active = health.count_active_units(self.model, self.dataset, self.held_out, self.order.batch)
         if active is not None:
             facts = {"active_units": active[0], "units": active[1]}
         last = self.curves.rows[-1] if self.curves.rows else {}
@@ -350,25 +355,10 @@ class _Run:
             precision=self.verdict.precision,
             precision_reason=self.verdict.reason,
             device=str(self.device),
-            notes=(*self.notes, *([collapse] if collapse else ())),
+            notes=(*self.notes, *self.watch.notes, *([collapse] if collapse else ())),
             facts=facts,
             resumed_from=self.resumed_from,
         )
-
-    def _active_units(self) -> tuple[int, int] | None:
-        if "encodes" not in self.model.roles():
-            return None
-        rows = (self.held_out if len(self.held_out) > 1 else self.dataset.train)[:_DIAGNOSED]
-        means = []
-        with torch.no_grad():
-            for start in range(0, len(rows), self.order.batch):
-                posterior = self.model.encode(
-                    self.dataset.tensor(rows[start : start + self.order.batch]).to(self.device)
-                )
-                if posterior.log_var is None:
-                    return None
-                means.append(posterior.mean.float())
-        return health.active_units(torch.cat(means)) if len(rows) > 1 else None
 
 
 def _interval(config: TrainingConfig, per_epoch: int, total: int) -> int:

@@ -43,3 +43,8 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         "Drawn faces by a style-based generator; about an hour on two cores.",
         resource="gdl_gan:recipes/faces-style.yaml",
     )
+    yield RecipeSpec(
+        "vae-to-gan",
+        "A VAE's encoder and decoder, and a GAN of the same layers, side by side; about two minutes on two cores.",
+        resource="gdl_gan:recipes/vae-to-gan.yaml",
+    )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gdl_core.config import Settings
 
 Loss = Literal["bce", "hinge", "relativistic", "wgan", "wgan-gp"]
+Change = Literal["colour", "translation", "cutout"]
+
+
+def _listed(value: Any) -> Any:
+    if value is None or value == "none":
+        return ()
+    return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
+
+
+Policy = Annotated[tuple[Change, ...], BeforeValidator(_listed, json_schema_input_type=str | None | tuple[Change, ...])]
+"""Changes of augmentation: a list, words with commas between them, or "none"."""
 
 
 class GANConfig(Settings):
@@ -48,12 +59,29 @@ class GANConfig(Settings):
     beta1: float = Field(0.0, ge=0, lt=1, description="Adam's decay of the first moment")
     beta2: float = Field(0.99, ge=0, lt=1, description="Adam's decay of the second moment")
     decay: Literal["none", "cosine"] = Field("none", description="how the learning rates fall over the training")
+    augment: Policy = Field(
+        (), description="random changes through which the critic sees real and made pictures, where there are few: "
+        "none, or some of colour, translation, cutout",
+    )  # fmt: skip
+    condition: str | None = Field(
+        None, description="a column of categories that samples can be asked for by; left out: no labels are used"
+    )
+    categories: dict[str, float] = Field(
+        default_factory=dict,
+        description="categories of the condition and their shares of the training samples; filled in from the data, "
+        "leave it out",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> GANConfig:
         if self.loss == "wgan" and self.gamma:
             raise ValueError("'gamma' is of gradient penalties; wgan bounds the critic by 'clip' instead")
         return self
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that the generator is given: a latent point and, of a conditional one, the category, one-hot."""
+        return self.latent + len(self.categories)
 
     @property
     def critic_turns(self) -> int:

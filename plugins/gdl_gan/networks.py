@@ -19,6 +19,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from gdl_core.errors import InputError
 from gdl_core.networks.coders import SMALLEST, Crop, Pad, build_decoder, build_encoder
 from gdl_gan.config import GANConfig
+from gdl_gan.projection import Projection
 
 _SLOPE = 0.2
 _WIDTH, _MLP_WIDTH, _MLP_DEPTH = 32, 128, 3
@@ -37,12 +38,12 @@ class _CoderSettings:
 
 
 def build_generator(config: GANConfig, data_shape: Sequence[int]) -> nn.Module:
-    """Return a network from latent points (batch, latent) to raw samples (batch, *data shape)."""
+    """Return a network from latent points (batch, inputs) to raw samples (batch, *data shape)."""
     kind = _kind(config, data_shape)
     if kind == "coder":
-        return build_decoder(_CoderSettings(config.latent, width=config.width, depth=config.depth), data_shape)
+        return build_decoder(_CoderSettings(config.inputs, width=config.width, depth=config.depth), data_shape)
     if kind == "mlp":
-        sizes = [config.latent, *_hidden(config)]
+        sizes = [config.inputs, *_hidden(config)]
         return nn.Sequential(
             *_dense(sizes), nn.Linear(sizes[-1], math.prod(data_shape)), nn.Unflatten(1, tuple(data_shape))
         )
@@ -50,10 +51,15 @@ def build_generator(config: GANConfig, data_shape: Sequence[int]) -> nn.Module:
 
 
 def build_critic(config: GANConfig, data_shape: Sequence[int]) -> nn.Module:
-    """Return a network from samples (batch, *data shape) to (batch,)."""
+    """Return a network from samples (batch, *data shape) to (batch,), or of a conditional GAN a `Projection`."""
+    critic = _unconditional(config, data_shape)
+    return Projection(critic, len(config.categories)) if config.categories else critic
+
+
+def _unconditional(config: GANConfig, data_shape: Sequence[int]) -> nn.Sequential:
     kind = _kind(config, data_shape)
     if kind == "coder":
-        settings = _CoderSettings(config.latent, width=config.width, depth=config.depth)
+        settings = _CoderSettings(config.inputs, width=config.width, depth=config.depth)
         return nn.Sequential(build_encoder(settings, data_shape, 1), nn.Flatten(0))
     if kind == "mlp":
         sizes = [math.prod(data_shape), *_hidden(config)]
@@ -93,11 +99,11 @@ def _plan(config: GANConfig, data_shape: Sequence[int]) -> tuple[list[int], int,
     return channels, -(-height // (1 << doublings)), -(-width // (1 << doublings))
 
 
-def _generator(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.Module:
+def _generator(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.Sequential:
     channels, height, width = _plan(config, data_shape)
     outwards = channels[::-1]
     layers: list[nn.Module] = [
-        nn.Linear(config.latent, outwards[0] * height * width),
+        nn.Linear(config.inputs, outwards[0] * height * width),
         nn.Unflatten(1, (outwards[0], height, width)),
     ]
     for level, channel in enumerate(outwards):
@@ -119,7 +125,7 @@ def _generator(config: GANConfig, data_shape: Sequence[int], residual: bool) -> 
     return _channels_last(nn.Sequential(*layers))
 
 
-def _critic(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.Module:
+def _critic(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.Sequential:
     channels, height, width = _plan(config, data_shape)
     scale = 1 << len(channels)
     layers: list[nn.Module] = [Pad(height * scale, width * scale)]
@@ -173,6 +179,6 @@ def _double(x: Tensor) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def _channels_last(network: nn.Module) -> nn.Module:
-    converted: nn.Module = convert_conv2d_weight_memory_format(network, torch.channels_last)
+def _channels_last(network: nn.Sequential) -> nn.Sequential:
+    converted: nn.Sequential = convert_conv2d_weight_memory_format(network, torch.channels_last)
     return converted

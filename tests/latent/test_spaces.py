@@ -13,7 +13,7 @@ from latent.models import TinyMlp, TinyStyle, make
 
 from gdl_core.errors import DataError, InputError, RoleError
 from gdl_core.latent.space_settings import space_in_words, space_settings
-from gdl_core.latent.spaces import in_space, plane_of, scaled, styles_of, unwrapped
+from gdl_core.latent.spaces import in_space, plane_of, styles_of, unwrapped
 from gdl_core.latent.tiles import decode_rows, measure_tile, prior_rows, sample_rows
 from gdl_core.noise import Noise
 from gdl_core.values import TrainedModel
@@ -90,12 +90,12 @@ def test_spaces_that_cannot_be() -> None:
 
 def test_scale_leads_to_the_middle_of_each_space() -> None:
     z = prior_rows(STYLE, 4, NOISE)
-    assert torch.equal(scaled(STYLE, z, 0.5), z * 0.5)
+    assert torch.equal(STYLE.model.scaled(z, 0.5), z * 0.5)
     mean = STYLE.model.style_mean()
-    assert torch.allclose(scaled(view(), styles(4), 0.5), prior_rows(view("w", 0.5), 4, NOISE), atol=1e-6)
+    assert torch.allclose(view().model.scaled(styles(4), 0.5), prior_rows(view("w", 0.5), 4, NOISE), atol=1e-6)
     plus = prior_rows(view("w+"), 4, NOISE)
-    assert torch.equal(scaled(view("w+"), plus, 0.0), mean.expand(4, 4, 5))
-    assert torch.equal(scaled(view("w+"), plus, 1.0), plus)
+    assert torch.equal(view("w+").model.scaled(plus, 0.0), mean.expand(4, 4, 5))
+    assert torch.equal(view("w+").model.scaled(plus, 1.0), plus)
 
 
 def test_points_of_either_space_become_styles() -> None:

@@ -48,6 +48,20 @@ def test_lines_are_drawn_for_every_part() -> None:
     assert plots.line_panels({"loss": lines[1:]}, "epoch", log=True).shape[-1] == 3
 
 
+def test_parts_in_one_panel_are_told_apart_and_a_level_is_marked() -> None:
+    lines = [
+        plots.Line("training", [1, 2], [0.3, 0.6], part="real", dashed=True),
+        plots.Line("training", [1, 2], [0.9, 0.7], colour=1, part="fake", dashed=True),
+    ]
+    plain = plots.line_panels({"accuracies": lines}, "epoch")
+    marked = plots.line_panels({"accuracies": lines}, "epoch", marks={"accuracies": 0.5}, shares=("accuracies",))
+    assert (edge(plain) == 255).all()
+    assert (edge(marked) == 255).all()
+    assert not np.array_equal(plain, marked)
+    alone = [plots.Line(line.label, line.x, line.y, line.colour, line.dashed) for line in lines]
+    assert not np.array_equal(plots.line_panels({"accuracies": alone}, "epoch"), plain), "a panel's own legend"
+
+
 @pytest.mark.parametrize("n", [1, 10, 11, 20, 33])
 def test_colours_differ(n: int) -> None:
     assert len({tuple(np.round(colour[:3], 3)) for colour in plots.palette(n)}) == n

@@ -150,6 +150,45 @@ def test_curves_hold_training_and_held_out(tmp_path: Path) -> None:
         do("curves", tmp_path, model=models, of=["los"])
 
 
+GAME = ("critic_distance", "critic_loss", "critic_real_accuracy", "critic_fake_accuracy", "generator_loss", "diversity")
+
+
+def test_curves_of_a_game_put_the_players_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from gdl_core.media import plots
+
+    drawn: list[Any] = []
+
+    def spy(panels: Any, *rest: Any, **more: Any) -> Any:
+        drawn.append((panels, more["marks"]))
+        return real(panels, *rest, **more)
+
+    real = plots.line_panels
+    monkeypatch.setattr(plots, "line_panels", spy)
+    told = history(*GAME, *(f"held_out_{name}" for name in GAME[:-1]))
+    told = replace(told, header=(*told.header, "critic_penalty"), rows=tuple((*r, p) for r, p in zip(
+        told.rows, (0.5, None, 0.25), strict=True)))  # fmt: skip
+    one = replace(trained(), history=told)
+    figure = do("curves", tmp_path, model=one)
+    panels, marks = drawn[0]
+    assert list(panels) == ["losses", "accuracies", "critic_distance", "diversity", "critic_penalty"]
+    assert [(line.part, line.colour, line.dashed) for line in panels["losses"]] == [
+        ("critic", 0, True), ("critic", 0, False), ("generator", 1, True), ("generator", 1, False),
+    ]  # fmt: skip
+    assert {line.part for line in panels["accuracies"]} == {"critic real", "critic fake"}
+    assert marks == {"accuracies": 0.5, "diversity": 1.0}
+    (penalty,) = panels["critic_penalty"]
+    assert (list(penalty.x), list(penalty.y)) == ([1.0, 3.0], [0.5, 0.25]), "what is between two points is joined"
+    assert {row[1] for row in figure.data.rows} == {*GAME, "critic_penalty"}, "the table keeps the parts' own names"
+    do("curves", tmp_path, model=[one, replace(trained(shift=1.0), history=told)])
+    panels, marks = drawn[1]
+    assert list(panels)[:4] == ["critic_loss", "generator_loss", "critic_real_accuracy", "critic_fake_accuracy"]
+    assert marks["critic_real_accuracy"] == 0.5
+    do("curves", tmp_path, model=one, of=["critic_loss"])
+    assert list(drawn[2][0]) == ["critic_loss"]
+
+
 def test_charts_say_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gdl_core.media.extras.find_spec", lambda name: None)
     for step, arguments in (("curves", {}), ("map", {"data": dataset(), "colour": "right"})):
