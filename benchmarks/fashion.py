@@ -71,6 +71,7 @@ _GAN: dict[str, Any] = {"decay": "cosine"}
 JOBS = {
     "vae": Job("vae", {"latent": 16, "lr": 2e-3}, 240, 14.0, batch=128, ema=None),
     "gan-400": Job("gan", _GAN, 400, 11.0, 0.40),
+    "gan-400-coder": Job("gan", {**_GAN, "network": "coder"}, 400, 11.0, 0.40, twin=False),
     "gan-1000": Job("gan", _GAN, 1000, 5.0, twin=False),
     "gan-30min": Job("gan", _GAN, 1800, 3.5, threads=2, twin=False),
     "wgan-gp": Job("gan", {"loss": "wgan-gp", "width": 16}, 250, 16.0, batch=32),
