@@ -39,6 +39,11 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         resource="gdl_gan:recipes/digits-gan.yaml",
     )
     yield RecipeSpec(
+        "faces-gan",
+        "Drawn faces by a generator and a critic, with directions and a search without an encoder; about an hour.",
+        resource="gdl_gan:recipes/faces-gan.yaml",
+    )
+    yield RecipeSpec(
         "faces-style",
         "Drawn faces by a style-based generator; about an hour on two cores.",
         resource="gdl_gan:recipes/faces-style.yaml",
@@ -47,4 +52,9 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         "vae-to-gan",
         "A VAE's encoder and decoder, and a GAN of the same layers, side by side; about two minutes on two cores.",
         resource="gdl_gan:recipes/vae-to-gan.yaml",
+    )
+    yield RecipeSpec(
+        "compare",
+        "A VAE, a GAN and a style-based GAN on the same digits, side by side in one table; about six minutes.",
+        resource="gdl_gan:recipes/compare.yaml",
     )
