@@ -7,11 +7,12 @@
 Both have the same network (784–200–200–50 with tanh, and back: Burda et al. 2016, §5), the same first weights, batches
 of 100 and Adam with the same settings; what differs is the order of the samples, the noise, and all the code. Each of
 several seeds trains both, and judges them on a part of its own of the held-out samples, statically binarised like the
-training samples, with one estimator and the same draws. So every held-out sample gives one pair of numbers, whose mean
-difference has a standard error. That error knows of samples alone; how much trainings differ by chance is told by the
-differences of the seeds, whose own error stands beside it. Pythae's own estimator, run on a few samples, checks ours.
+training samples, with one estimator and the same draws. So each seed is a pair of trainings with one difference, and in
+it is chance of both kinds, of training and of the samples; the paired standard error is that of these differences. That
+of the samples alone, as if there were but one way for a training to end, is told beside it and is smaller. Pythae's own
+estimator, run on a few samples, checks ours.
 
-Exit status: 1 if the two differ by more than twice the paired error of samples; 2 if pythae is not installed.
+Exit status: 1 if the two differ by more than twice the paired standard error; 2 if pythae is not installed.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist", type=Path, help="folder with the IDX files of MNIST, instead of the digits")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=8, help="pairs of trainings, 2 or more")
     parser.add_argument("--samples", type=int, default=1000, help="held-out samples, shared out among the seeds")
     options = parser.parse_args(arguments)
     try:
@@ -174,6 +175,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         print(f"pythae is not installed ({error}); try: pip install pythae==0.1.2", file=sys.stderr)
         return 2
+    if options.seeds < 2:
+        parser.error("--seeds: two pairs of trainings at least, or there is no error to tell")
     torch.set_num_threads(1)
     data = zeros_and_ones(options.mnist)
     held_out = data.held_out[: options.samples]
@@ -206,16 +209,13 @@ def main(arguments: list[str] | None = None) -> int:
     n = len(ours_all)
     for name, values in (("gdl", ours_all), ("pythae", theirs_all)):
         print(f"{name:6}  {float(values.mean()):.3f} ± {float(values.std() / n**0.5):.3f} (one standard error)")
-    apart = ours_all - theirs_all
-    difference, error = float(apart.mean()), float(apart.std() / n**0.5)
     alone = independent_scores(data, data.train, Observed("binary", data.tensor(held_out), False))
     print(f"each value by itself  {float(alone.mean()):.3f}; even noise  {-784 * np.log(2):.3f}")
-    print(f"gdl − pythae  {difference:.3f}, paired standard error {error:.3f}, {n} pairs")
     seeds = torch.stack([(a - b)[:, -1].mean() for a, b in zip(found["gdl"], found["pythae"], strict=True)])
-    if len(seeds) > 1:
-        told = ", ".join(f"{value:.3f}" for value in seeds.tolist())
-        spread = float(seeds.std() / len(seeds) ** 0.5)
-        print(f"of the {len(seeds)} trainings  {told}: mean {float(seeds.mean()):.3f}, standard error {spread:.3f}")
+    difference, error = float(seeds.mean()), float(seeds.std() / len(seeds) ** 0.5)
+    print(f"gdl − pythae of the {len(seeds)} pairs  {', '.join(f'{value:.3f}' for value in seeds.tolist())}")
+    of_samples = float((ours_all - theirs_all).std() / n**0.5)
+    print(f"mean {difference:.3f}, paired standard error {error:.3f}; of samples alone {of_samples:.3f}")
     alike = abs(difference) <= 2 * error
     print("alike within two paired standard errors" if alike else "they differ by more than two paired standard errors")
     return 0 if alike else 1
