@@ -28,7 +28,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from training_games import BATCH as GAME_BATCH
 from training_games import GAMES, make_game, noise_pictures, plain_game
 from training_rivals import (
     BATCH,
@@ -140,7 +139,7 @@ def bench_games(rounds: int) -> list[Row]:
         dataset = noise_pictures(game.shape)
         runtimes = {
             f"gdl {precision}": Runtime(
-                make_game(game), dataset, game.rounds, precision=precision, batch=GAME_BATCH, held_out=0
+                make_game(game), dataset, game.rounds, precision=precision, batch=game.batch, held_out=0
             )
             for precision in (("fp32", "bf16") if native else ("fp32",))
         }
@@ -148,7 +147,7 @@ def bench_games(rounds: int) -> list[Row]:
         times = interleaved(blocks, rounds)
         for runtime in runtimes.values():
             runtime.close()
-        what = f"a round of {name}, batch {GAME_BATCH}"
+        what = f"a round of {name}, batch {game.batch}"
         rows.append(compare(what, times, "gdl fp32", "plain", None))
         if native:
             rows.append(compare(what, times, "gdl bf16", "plain", game.goal))

@@ -1,4 +1,7 @@
-"""The critic of the style-based GAN: residual blocks that halve the picture (Karras et al. 2020, figure 7)."""
+"""The critic of the style-based GAN: residual blocks that halve the picture (Karras et al. 2020, figure 7).
+
+Where time is short a plain one, of one convolution for each halving, sees more pictures.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,13 @@ class Critic(nn.Module):
         plan = make_plan(config, data_shape)
         impl, channels = config.impl, plan.channels
         self.group = config.group
-        self.blocks = nn.Sequential(
-            Pad(*plan.side(plan.doublings)),
-            EqualConv(data_shape[0], channels[0], 1, impl),
-            *(ResidualDown(a, b, impl) for a, b in pairwise(channels)),
-        )
+        halvings: list[nn.Module]
+        if config.critic == "residual":
+            halvings = [EqualConv(data_shape[0], channels[0], 1, impl)]
+            halvings += [ResidualDown(a, b, impl) for a, b in pairwise(channels)]
+        else:
+            halvings = [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise([data_shape[0], *channels[1:]])]
+        self.blocks = nn.Sequential(Pad(*plan.side(plan.doublings)), *halvings)
         last = channels[-1]
         self.after = EqualConv(last + 1, last, 3, impl)
         self.judge = nn.Sequential(

@@ -24,6 +24,7 @@ from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
 from gdl_core.training.players import Game
 from gdl_core.values import TrainedModel
+from gdl_gan.style_layers import EqualConv
 from gdl_gan.stylegan import StyleGAN
 from gdl_gan.stylegan_config import StyleGANConfig
 
@@ -173,9 +174,10 @@ def penalties(model: StyleGAN, dtype: torch.dtype) -> dict[str, Tensor]:
     return out
 
 
-def test_fused_kernels_and_plain_torch_are_one_model() -> None:
+@pytest.mark.parametrize("critic", ["residual", "plain"])
+def test_fused_kernels_and_plain_torch_are_one_model(critic: str) -> None:
     """R1 and path lengths differentiate twice, so second derivatives of every kernel are in these gradients."""
-    settings: dict[str, Any] = {"gamma": 5.0, "lazy": 2, "path_every": 2}
+    settings: dict[str, Any] = {"gamma": 5.0, "lazy": 2, "path_every": 2, "critic": critic}
     fused = noisy(stylegan(kernels="fused", **settings))
     plain = noisy(stylegan(kernels="reference", **settings))
     plain.load_state_dict(fused.state_dict())
@@ -229,6 +231,18 @@ def test_penalties_come_every_so_many_turns_and_count_for_those_between() -> Non
     assert with_it["loss"].item() == pytest.approx(expected, rel=1e-5)
     for loss in (model._critic_loss, model._generator_loss):
         assert not {"penalty", "path_penalty"} & loss(Batch(x, noise, turn=0, training=False)).keys()
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64), (2, 13, 22)])
+def test_a_plain_critic_has_one_convolution_for_each_halving(shape: tuple[int, ...]) -> None:
+    plain, residual = stylegan(shape, critic="plain").critic, stylegan(shape).critic
+    halvings = stylegan(shape).generator.synthesis.layers // 2 - 1
+    convolutions = [module for module in plain.blocks.modules() if isinstance(module, EqualConv)]
+    assert len(convolutions) == halvings
+    assert all(convolution.down for convolution in convolutions)
+    assert convolutions[0].weight.shape[1] == shape[0]
+    assert sum(isinstance(module, EqualConv) for module in residual.blocks.modules()) == 3 * halvings + 1
+    assert plain(torch.rand(6, *shape)).shape == (6,)
 
 
 def test_r1_is_of_pictures_as_the_critic_sees_them() -> None:
