@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
@@ -49,7 +50,8 @@ from gdl_data.mnist import build
 SAMPLES = 10_000
 FEATURES: dict[str, Any] = {"features": 64, "width": 64, "dropout": 0.3}
 FEATURE_EPOCHS = 8
-MARGIN = 0.97  # of a budget is planned for; what is left covers the writing of checkpoints and a busy machine
+SLACK = 1.01  # of a budget, beyond which a goal is not met
+MARGIN = 0.95  # of a budget is planned for; what is left covers the writing of checkpoints and a busy machine
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,16 @@ JOBS = {
     "gan-400-coder": Job("gan", {**_GAN, "network": "coder"}, 400, 11.0, 0.40, twin=False),
     "gan-1000": Job("gan", _GAN, 1000, 5.0, twin=False),
     "gan-30min": Job("gan", _GAN, 1800, 3.5, threads=2, twin=False),
+    # what is not to be fooled by: a hundred training pictures over and over, and one kind of picture alone
+    "copy": Job("copy", {"n": 100}, 0, math.inf, twin=False),
+    "collapsed": Job("collapsed", {}, 0, math.inf, twin=False),
     "wgan-gp": Job("gan", {"loss": "wgan-gp", "width": 16}, 250, 16.0, batch=32),
 }
 CODE = {
     "vae": ("gdl_vae.vae:VAE", "gdl_vae.config:VAEConfig"),
     "gan": ("gdl_gan.gan:GAN", "gdl_gan.config:GANConfig"),
+    "copy": ("gdl_baseline.copy_model:Copy", "gdl_baseline.config:CopyConfig"),
+    "collapsed": ("gdl_baseline.collapsed:Collapsed", "gdl_baseline.config:CollapsedConfig"),
     "probe": ("gdl_probe.probe:Probe", "gdl_probe.config:ProbeConfig"),
 }
 
@@ -160,6 +167,9 @@ def run(work: Path, name: str, seed: int, twin: bool, data: Dataset, extractor: 
             job.model, build_twin(job, data, seed), data, job.batch, job.ema, ours["seconds"], seed
         )
         precision = "fp32"
+    elif not job.budget:
+        steps = 1
+        model, seconds, precision = fit(job.model, job.settings, data, seed)
     else:
         for rehearsal in (20, 100):  # the first also asks once which precision pays
             _, seconds, _ = fit(job.model, job.settings, data, seed, duration=f"{rehearsal} steps", **options)
@@ -220,11 +230,13 @@ def table(work: Path, data: Dataset, extractor: TrainedModel) -> int:
                     *(f"{statistics.mean(values[shown]):.3f}" for shown in SHOWN[1:]),
                 )
             )
-            if not twin:
+            if not twin and job.budget:
                 reached = max(values[SHOWN[0]]) <= job.frechet and min(values["recall"]) >= job.recall
+                if max(row["seconds"] for row in here) > SLACK * job.budget:
+                    reached = False  # the machine was busy: it must be run again
                 missed += not reached
                 wanted = f"≤ {job.frechet:g}" + (f", recall ≥ {job.recall:g}" if job.recall else "")
-                lines[-1] += (f"{wanted}: {'met' if reached else 'MISSED'}",)
+                lines[-1] += (f"{wanted} in {job.budget:g} s: {'met' if reached else 'MISSED'}",)
     widths = [max(len(str(line[i])) for line in lines if i < len(line)) for i in range(len(head) + 1)]
     for line in lines:
         print("  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip())

@@ -119,6 +119,18 @@ def test_copies_are_caught_and_new_samples_are_not() -> None:
     assert new.baselines["held-out samples"] == pytest.approx(0.01, abs=0.01)
 
 
+@pytest.mark.parametrize("limit", [10_000, 60])
+def test_a_copy_is_found_wherever_its_original_stands(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memorisation, "_NUMBERS", 7 * BARS.data[0].size)  # in many parts
+    monkeypatch.setattr(memorisation, "MOST", 50)
+    trained = make(Maker, BARS.shape)
+    trained.model.how = "train"
+    (copies,) = memorisation.measure(Subject(trained, BARS, Noise(3), limit))
+    assert copies.value == 1.0
+    assert copies.n == 50
+    assert f"all {len(BARS.train)} training samples" in copies.note
+
+
 def test_points_are_compared_as_they_are() -> None:
     rng = np.random.default_rng(0)
     points = Dataset("points", rng.normal(size=(300, 2)).astype(np.float32), {}, np.arange(0, 300, 3), "p")
