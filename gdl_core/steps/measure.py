@@ -52,7 +52,7 @@ class Arguments(StepArguments):
                 yield ("of", index), f"measure {spec.name} needs a probe: add features, a model that classifies"
             if spec.weights and self.inception is None:
                 wanted = "the published weights of the FID Inception: add inception, a safetensors file"
-                yield ("of", index), f"measure {spec.name} needs {wanted} (docs/measures.md says how to make it)"
+                yield ("inception",), f"measure {spec.name} needs {wanted} (docs/measures.md says how to make it)"
             for model in self.model:
                 lacking = set(spec.roles) - set(_roles(model))
                 if lacking:

@@ -16,19 +16,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from latent.models import make
-from measures.subjects import vectors
+from measures.subjects import means, vectors
 from measures.test_fidelity import BARS, Maker, subject
 from pydantic import ValidationError
 from safetensors.torch import save_file
 from steps.doing import check, do
 from steps.models import context, dataset, trained
-from torch import Tensor, nn
 
-from gdl_core.errors import CancelledError, CheckpointError, DataError
+from gdl_core.errors import CancelledError, CheckpointError, DataError, RecipeError
 from gdl_core.measures import fid
 from gdl_core.measures.frechet import frechet_distance
 from gdl_core.measures.inception import Inception, InceptionV3, prepared, read_inception, resized
-from gdl_core.measures.inception_layers import LAYERS, check_weights, shapes
+from gdl_core.measures.inception_layers import BLOCKS, LAYERS, check_weights, shapes
 from gdl_core.measures.subject import Subject
 from gdl_core.noise import Noise
 from gdl_core.recipe import check_text, make_plan
@@ -37,28 +36,19 @@ from gdl_core.registry import get_registry
 pytest.importorskip("torchmetrics")
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-FIRST = {
-    (1, 28, 28): (0.04975, 0.00478, 3.31934, 0.31030),
-    (3, 64, 64): (0.07828, 0.00379, 3.62167, 0.27756),
+THEIRS = {
+    (1, 28, 28): (3.31934, 0.22531, 1.35279, 0.83570),
+    (3, 64, 64): (3.62167, 0.27551, 1.34227, 0.84436),
 }
-"""The first features that torch-fidelity 0.4.0 gives: benchmarks/results/inception-peer.txt."""
+"""Features that torch-fidelity 0.4.0 gives: benchmarks/results/inception-peer.txt."""
 
 
-class Means(nn.Module):
-    """A network that tells the means of 5 × 5 squares."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.passes = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.passes += 1
-        assert x.shape[1:] == (3, 299, 299)
-        return nn.functional.adaptive_avg_pool2d(x, 5).flatten(1)
-
-
-def means(**options: object) -> Inception:
-    return Inception(Means(), "0123456789abcdef", **options)
+RECIPE = """gdl: 1
+steps:
+  data: {do: digits}
+  vae: {do: train, model: vae, data: $data, for: 1 epoch}
+  far: {do: measure, model: $vae, data: $data, of: [fid], inception: FILE}
+"""
 
 
 def sparse(path: Path, tensors: Mapping[str, tuple[str, tuple[int, ...]]], fill: Mapping[str, bytes] = {}) -> Path:
@@ -119,35 +109,30 @@ def test_names_and_shapes_are_those_of_the_published_file() -> None:
     }
 
 
-@pytest.mark.parametrize("shape", FIRST)
+@pytest.mark.parametrize("shape", THEIRS)
 def test_features_are_those_of_torch_fidelity(
     network: Inception, peer: ModuleType, shape: tuple[int, int, int]
 ) -> None:
     pictures = peer.random_pictures(2, shape) / 255
     found = network.features(pictures)
     assert found.shape == (2, 2048)
-    assert found[0, :4].numpy() == pytest.approx(np.array(FIRST[shape]), abs=1e-3)
+    assert found[0, peer.SHOWN].numpy() == pytest.approx(np.array(THEIRS[shape]), abs=1e-3)
     assert torch.equal(network.features(pictures[:1]), found[:1])
 
 
 def test_the_last_pool_and_the_borders_are_those_of_the_published_graph(network: Inception) -> None:
     inner = network.network
-    ones = torch.ones(1, 192, 35, 35)
+    assert isinstance(inner, InceptionV3)
+    blocks = {block.pooled[0][0].name: block for block in BLOCKS if block.pooled}
+    ones, spike = torch.ones(1, 192, 35, 35), torch.zeros(1, 2048, 8, 8)
+    spike[..., 4, 4] = 1.0
     with torch.no_grad():
-        block = inner.get_submodule("Mixed_5b")
-        mean = torch.nn.functional.relu(block.branch_pool.bn(block.branch_pool.conv(ones)))
-        assert torch.allclose(inner._block(_block("Mixed_5b"), ones)[:, -32:], mean, atol=1e-5)  # also at the border
-        spike = torch.zeros(1, 2048, 8, 8)
-        spike[..., 4, 4] = 1.0
-        pooled = inner._block(_block("Mixed_7c"), spike)[:, -192:]
-    assert torch.allclose(pooled[..., 3:6, 3:6], pooled[..., 4:5, 4:5].expand(-1, -1, 3, 3), atol=1e-5)
-    assert not torch.allclose(pooled[..., 4, 4], pooled[..., 0, 0])
-
-
-def _block(name: str):  # type: ignore[no-untyped-def]
-    from gdl_core.measures.inception_layers import BLOCKS
-
-    return next(block for block in BLOCKS if block.branches[0][0][0].name.startswith(name))
+        mean = inner._block(blocks["Mixed_5b.branch_pool"], ones)[:, -32:]
+        greatest = inner._block(blocks["Mixed_7c.branch_pool"], spike)[:, -192:]
+        alone = [inner.get_submodule(f"Mixed_{name}.branch_pool")(x) for name, x in (("5b", ones), ("7c", spike))]
+    assert torch.allclose(mean, alone[0], atol=1e-4)  # the mean of ones is one at the border too
+    assert torch.allclose(greatest[..., 3:6, 3:6], alone[1][..., 4:5, 4:5].expand(-1, -1, 3, 3), atol=1e-4)
+    assert not torch.allclose(greatest[..., 4, 4], greatest[..., 0, 0])
 
 
 def test_resizing_by_hand() -> None:
@@ -293,6 +278,8 @@ def test_the_step_asks_for_the_weights_and_looks_at_the_file(tmp_path: Path) -> 
     sparse(tmp_path / "w.safetensors", right())
     _, faults = check("measure", tmp_path, **arguments, inception="w.safetensors")
     assert faults == []
+    with pytest.raises(RecipeError, match=r"^\S+:\d+:\d+ 'inception': no such file or folder: x\n[^\n]*\n *\^$"):
+        check_text(RECIPE.replace("FILE", "x"), get_registry(), base=tmp_path)  # and not that it should be given
 
 
 def test_the_step_measures_and_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,13 +315,8 @@ def test_the_weights_are_read_only_for_a_measure_that_asks(tmp_path: Path, monke
 
 
 def test_the_key_follows_the_contents_of_the_file(tmp_path: Path) -> None:
-    text = (
-        "gdl: 1\nsteps:\n  data: {do: digits}\n  vae: {do: train, model: vae, data: $data, for: 1 epoch}\n"
-        "  far: {do: measure, model: $vae, data: $data, of: [fid], inception: FILE}\n"
-    )
-
     def key(name: str) -> str:
-        recipe = check_text(text.replace("FILE", name), get_registry(), base=tmp_path)
+        recipe = check_text(RECIPE.replace("FILE", name), get_registry(), base=tmp_path)
         return {entry.step.name: entry.key for entry in make_plan(recipe, get_registry())}["far"]
 
     sparse(tmp_path / "a.safetensors", right())
