@@ -143,13 +143,15 @@ class MeasureSpec(Spec):
     """A number with its baselines: `target` names a function `(Subject) -> list[Measurement]`.
 
     `roles` are the roles that the measured model must fill. `extra` is the optional dependency that it needs, if any.
-    `judged` says that it gives nothing without a probe (`features` of the step `measure`).
+    `judged` says that it gives nothing without a probe (`features` of the step `measure`), `weights` that it gives
+    nothing without those of the FID Inception (`inception` there).
     """
 
     target: str
     roles: tuple[Role, ...] = ()
     extra: str = ""
     judged: bool = False
+    weights: bool = False
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,14 @@ MEASURES: tuple[MeasureSpec, ...] = (
         extra="metrics",
     ),
     MeasureSpec(
+        "fid",
+        "Fréchet Inception distance of samples and held-out data, with the weights in the file that `inception` names.",
+        target="gdl_core.measures.fid:measure",
+        roles=("samples",),
+        extra="metrics",
+        weights=True,
+    ),
+    MeasureSpec(
         "sharpness",
         "How much edge the samples have, as a share of that of held-out pictures, beside blurred ones.",
         target="gdl_core.measures.sharpness:measure",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from gdl_core.latent.reduce import Pca, fit_pca
 from gdl_core.latent.tiles import encode_rows, sample_rows
 from gdl_core.noise import Noise
 from gdl_core.values import Cell, Column, Table, TrainedModel
+
+if TYPE_CHECKING:
+    from gdl_core.measures.inception import Inception
 
 Better = Literal["lower", "higher", "none"]
 
@@ -61,6 +64,7 @@ class Subject:
         column: the column that `knn` and `factors` are to judge; every fitting one by default.
         extractor: a model that classifies, in whose features samples are compared; by default as they are, pictures in
             their principal components.
+        inception: the network that FID is defined by, with the user's weights.
     """
 
     trained: TrainedModel
@@ -69,6 +73,7 @@ class Subject:
     limit: int = 10_000
     column: str | None = None
     extractor: TrainedModel | None = None
+    inception: Inception | None = None
 
     def __post_init__(self) -> None:
         if self.dataset.shape != self.trained.data_shape:
@@ -84,6 +89,12 @@ class Subject:
             raise DataError(
                 f"the features are of a model for samples of shape {self.extractor.data_shape}, "
                 f"those of {self.dataset.name} have {self.dataset.shape}"
+            )
+
+        if self.inception is not None and (not self.dataset.is_pictures or self.dataset.shape[0] not in (1, 3)):
+            raise DataError(
+                f"the Inception network looks at grey or RGB pictures, samples of {self.dataset.name} have the shape "
+                f"{self.dataset.shape}; leave inception out"
             )
 
     @cached_property

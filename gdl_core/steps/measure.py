@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
+from gdl_core.measures.inception_layers import check_weights
 from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import DatasetInput, OneOrMore
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:
+    from gdl_core.measures.inception import Inception
     from gdl_core.registry import Registry
     from gdl_core.specs import MeasureSpec
     from gdl_core.steps.context import StepContext
@@ -30,10 +33,13 @@ class Arguments(StepArguments):
     features: Annotated[TrainedModel | None, Accepts("model", roles=("classifies",))] = Field(
         None, description="a probe, in whose features samples are compared; left out: principal components of pictures"
     )
+    inception: InputPath | None = Field(
+        None, description="a safetensors file with the published weights of the FID Inception, for the measure fid"
+    )
     limit: int = Field(10_000, ge=10, description="samples at most that a measure looks at")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Check the names of the measures, and that each model fills the roles that they need."""
+        """Check the names of the measures, that each model fills the roles that they need, and the file of weights."""
         for index, name in enumerate(self.of):
             try:
                 spec = registry.find("measure", name)
@@ -44,10 +50,18 @@ class Arguments(StepArguments):
                 yield ("of", index), f"measure {spec.name} needs the extra '{spec.extra}': {pip}"
             if spec.judged and self.features is None:
                 yield ("of", index), f"measure {spec.name} needs a probe: add features, a model that classifies"
+            if spec.weights and self.inception is None:
+                wanted = "the published weights of the FID Inception: add inception, a safetensors file"
+                yield ("inception",), f"measure {spec.name} needs {wanted} (docs/measures.md says how to make it)"
             for model in self.model:
                 lacking = set(spec.roles) - set(_roles(model))
                 if lacking:
                     yield ("of", index), f"measure {spec.name} needs a model that {' and '.join(sorted(lacking))}"
+        if self.inception is not None:
+            try:
+                check_weights(self.inception)
+            except GdlError as error:
+                yield ("inception",), str(error)
 
 
 def _roles(model: object) -> frozenset[str]:
@@ -78,17 +92,33 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         for spec in wanted
         if set(spec.roles) <= trained.model.roles()
     ]
+    done = 0
+
+    def each(looked_at: int) -> None:  # without a GPU the network takes hours for the usual numbers of pictures
+        context.check_cancelled()
+        context.progress(done, len(todo), pictures=looked_at)
+
+    inception = _inception(arguments, context, (spec for _, _, spec in todo), each)
     found: dict[str, list[Measurement]] = {}
     subjects: dict[str, Subject] = {}  # one for each model: it keeps the codes and the choice of samples
     for done, (name, trained, spec) in enumerate(todo):
         context.check_cancelled()
         context.progress(done, len(todo))
         if name not in subjects:
-            subjects = {
-                name: Subject(
-                    trained, arguments.data, context.noise, arguments.limit, arguments.column, arguments.features
-                )
-            }
+            options = arguments.limit, arguments.column, arguments.features, inception
+            subjects = {name: Subject(trained, arguments.data, context.noise, *options)}
         found.setdefault(name, []).extend(registry.load(spec, "target")(subjects[name]))
     context.progress(len(todo), len(todo))
     return to_table(list(found.items()))
+
+
+def _inception(
+    arguments: Arguments, context: StepContext, specs: Iterable[MeasureSpec], each: Callable[[int], None]
+) -> Inception | None:
+    """Return the network of FID where a measure asks for it and the recipe names its weights."""
+    if arguments.inception is None or not any(spec.weights for spec in specs):
+        return None
+    from gdl_core.measures.inception import read_inception
+    from gdl_core.training.build import choose_device
+
+    return read_inception(arguments.inception, choose_device(context.device), each)

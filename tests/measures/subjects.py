@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from latent.models import TinyConfig, TinyMlp, make
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy
+from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy
 
 from gdl_core.contracts import Model, Posterior
 from gdl_core.data.dataset import Dataset
 from gdl_core.latent.reduce import fit_pca
+from gdl_core.measures.inception import Inception
 from gdl_core.measures.subject import Subject
 from gdl_core.noise import Noise
 from gdl_core.values import Column
@@ -78,6 +79,19 @@ class Scoring(TinyMlp):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         return -binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
+
+
+class Means(nn.Module):
+    """A network that tells the means of 5 × 5 parts of a picture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.shape[1:] == (3, 299, 299)
+        return adaptive_avg_pool2d(x, 5).flatten(1)
+
+
+def means(**options: Any) -> Inception:
+    """Return what stands for the FID Inception where its weights do not matter."""
+    return Inception(Means(), "0123456789abcdef", **options)
 
 
 def vectors(values: np.ndarray, **columns: Column) -> Dataset:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from latent.models import TinyMlp, TinyProbe, make
-from measures.subjects import Gaussian, Scoring, bars, linear, vectors
+from measures.subjects import Gaussian, Scoring, bars, linear, means, vectors
 
 from gdl_core.errors import DataError, UnknownNameError
 from gdl_core.measures import (
@@ -216,7 +216,9 @@ def test_measures_repeat_and_tell_where_they_come_from(spec) -> None:  # type: i
     measure = load_target(spec.target)
     kind = {"classifies": TinyProbe, "scores": Scoring}.get(spec.roles[0], TinyMlp)
     judge = make(TinyProbe, BARS.shape) if spec.name in ("attribute_shares", "dependence") else None
-    other = Subject(make(kind, BARS.shape), BARS, Noise(0), extractor=judge)
+    other = Subject(
+        make(kind, BARS.shape), BARS, Noise(0), extractor=judge, inception=means() if spec.weights else None
+    )
     whole = other if {"samples", "classifies", "scores"} & set(spec.roles) else PCA
     first, second = (measure(replace(whole)) for _ in range(2))  # a new subject each time, which keeps nothing yet
     assert set(spec.roles) <= whole.trained.model.roles()
@@ -235,7 +237,7 @@ def test_measures_repeat_and_tell_where_they_come_from(spec) -> None:  # type: i
 def test_the_list_of_measures_needs_no_torch() -> None:
     program = "import sys, gdl_core.measures as m; print(len(m.MEASURES), 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.split() == [
-        "16",
+        "17",
         "False",
     ]
 
