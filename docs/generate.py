@@ -31,8 +31,8 @@ def words(registry: Registry) -> str:
     lines = [
         "# Words of recipes",
         "",
-        "Written by `python docs/generate.py` from what the plugins say of themselves; `gdl steps NAME`, `gdl models NAME`",
-        "and so on tell the same of any plugin that is installed.",
+        "Written by `python docs/generate.py` from what the plugins say of themselves; `gdl steps NAME`, `gdl models",
+        "NAME` and so on tell the same of any plugin that is installed.",
     ]
     for kind, title, about in _CHAPTERS:
         lines += ["", f"## {title}", "", about, ""]

@@ -28,7 +28,8 @@ class StyleGANConfig(Settings):
         True, description="add noise to every layer, of a strength that is learned; flat drawings do better without"
     )
     critic: Literal["residual", "plain"] = Field(
-        "residual", description="residual: two convolutions and a shortcut for each halving; plain: one, which is faster"
+        "residual",
+        description="residual: two convolutions and a shortcut for each halving; plain: one, which is faster",
     )
     group: int = Field(4, ge=1, le=1024, description="samples whose standard deviation the critic is told")
     mixing: float = Field(0.9, ge=0, le=1, description="share of training samples made of two styles")
