@@ -23,13 +23,14 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from fashion_twins import train_plainly
 from PIL import Image
+from surroundings import Surroundings
 
 from gdl_core.contracts import Model
 from gdl_core.data.dataset import Dataset
@@ -88,20 +89,6 @@ CODE = {
     "collapsed": ("gdl_baseline.collapsed:Collapsed", "gdl_baseline.config:CollapsedConfig"),
     "probe": ("gdl_probe.probe:Probe", "gdl_probe.config:ProbeConfig"),
 }
-
-
-@dataclass
-class Surroundings:
-    """What building a dataset needs."""
-
-    noise: Noise = field(default_factory=lambda: Noise(0))
-    base: Path = Path()
-
-    def progress(self, done: int, total: int) -> None:
-        """Nobody watches."""
-
-    def note(self, text: str) -> None:
-        """Nobody listens."""
 
 
 def describe(model: Model, name: str) -> TrainedModel:

@@ -18,12 +18,12 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from surroundings import Surroundings
 
 from gdl_core.noise import Noise
 from gdl_core.training.build import build_model
@@ -45,20 +45,6 @@ LOSSES: dict[str, dict[str, Any]] = {
     "wgan, clip 0.1": {"loss": "wgan", "clip": 0.1},
     "wgan-gp, gamma 0.1": {"loss": "wgan-gp", "gamma": 0.1},
 }
-
-
-@dataclass
-class Surroundings:
-    """What building a dataset needs."""
-
-    noise: Noise
-    base: Path = Path()
-
-    def progress(self, done: int, total: int) -> None:
-        """Nobody watches."""
-
-    def note(self, text: str) -> None:
-        """Nobody listens."""
 
 
 def score(mixture: Mixture, points: np.ndarray) -> tuple[int, float]:

@@ -19,20 +19,20 @@ from __future__ import annotations
 
 import argparse
 import copy
-import logging
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pythae_peer import pythae_vae
+from surroundings import Surroundings
 from torch import Tensor, nn
 
 from gdl_core.data.dataset import Dataset
@@ -52,20 +52,6 @@ from gdl_vae.vae import VAE
 SHAPE, LATENT, HIDDEN, BATCH, LR = (1, 28, 28), 50, 200, 100, 1e-3
 CHECKED = 10
 """Samples that pythae's own estimator is run on."""
-
-
-@dataclass
-class Surroundings:
-    """What building a dataset needs."""
-
-    noise: Noise
-    base: Path = Path()
-
-    def progress(self, done: int, total: int) -> None:
-        """Nobody watches."""
-
-    def note(self, text: str) -> None:
-        """Nobody reads."""
 
 
 def zeros_and_ones(folder: Path | None) -> Dataset:
@@ -110,34 +96,11 @@ def train_ours(model: VAE, data: Dataset, epochs: int, seed: int) -> VAE:
 
 def train_pythae(first: VAE, data: Dataset, epochs: int, seed: int) -> tuple[VAE, Any]:
     """Train pythae's VAE by its trainer from the same first weights; return it as a VAE of ours, and itself."""
-    from pythae import models
     from pythae.data.datasets import BaseDataset
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
-    logging.disable(logging.WARNING)
     ours = copy.deepcopy(first)
-
-    class Encoder(BaseEncoder):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.net, self.latent_dim = ours.encoder, LATENT
-
-        def forward(self, x: Tensor) -> Any:
-            mean, log_var = self.net(x).chunk(2, dim=1)
-            return ModelOutput(embedding=mean, log_covariance=log_var)
-
-    class Decoder(BaseDecoder):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = ours.decoder
-
-        def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=torch.sigmoid(self.net(z)))
-
-    config = models.VAEConfig(input_dim=SHAPE, latent_dim=LATENT, reconstruction_loss="bce")
-    theirs = models.VAE(config, encoder=Encoder(), decoder=Decoder())
+    theirs = pythae_vae(ours.encoder, ours.decoder, LATENT, SHAPE)
     x = data.tensor(data.train)
     with tempfile.TemporaryDirectory() as folder:
         settings = BaseTrainerConfig(

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from pythae_peer import pythae_vae
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -158,39 +159,14 @@ class Runtime:
 
 def pythae_block(kind: str, dataset: Dataset) -> Block | str:
     """One epoch of pythae's trainer over as many samples as a block has, on the same networks; or why there is none."""
+    ours = make_vae(kind).to(memory_format=torch.contiguous_format)
     try:
-        import logging
-
-        from pythae import models
         from pythae.data.datasets import BaseDataset
-        from pythae.models.base.base_utils import ModelOutput
-        from pythae.models.nn import BaseDecoder, BaseEncoder
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+        model = pythae_vae(ours.encoder, ours.decoder, int(NETWORKS[kind]["latent"]), (1, 28, 28))
     except ImportError as error:
         return f"pythae is not installed ({error})"
-    logging.disable(logging.WARNING)
-    ours = make_vae(kind).to(memory_format=torch.contiguous_format)
-    latent = int(NETWORKS[kind]["latent"])
-
-    class Encoder(BaseEncoder):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.net, self.latent_dim = ours.encoder, latent
-
-        def forward(self, x: Tensor) -> Any:
-            mean, log_var = self.net(x).chunk(2, dim=1)
-            return ModelOutput(embedding=mean, log_covariance=log_var)
-
-    class Decoder(BaseDecoder):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = ours.decoder
-
-        def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=torch.sigmoid(self.net(z)))
-
-    config = models.VAEConfig(input_dim=(1, 28, 28), latent_dim=latent, reconstruction_loss="bce")
-    model = models.VAE(config, encoder=Encoder(), decoder=Decoder())
     n = STEPS[kind] * BATCH
     samples = BaseDataset(dataset.tensor(np.arange(n)), torch.zeros(n))
     with tempfile.TemporaryDirectory() as folder:
