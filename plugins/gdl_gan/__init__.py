@@ -40,7 +40,7 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     )
     yield RecipeSpec(
         "faces-gan",
-        "Drawn faces by a generator and a critic, with directions and a search without an encoder; about an hour.",
+        "Drawn faces by a generator and a critic, with directions and a search without an encoder; about twenty minutes on two cores.",
         resource="gdl_gan:recipes/faces-gan.yaml",
     )
     yield RecipeSpec(
