@@ -45,7 +45,7 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     )
     yield RecipeSpec(
         "faces-style",
-        "Drawn faces by a style-based generator; about an hour on two cores.",
+        "Drawn faces by a style-based generator, with truncation, mixing and directions in W; about an hour on two cores.",
         resource="gdl_gan:recipes/faces-style.yaml",
     )
     yield RecipeSpec(
