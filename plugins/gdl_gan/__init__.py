@@ -40,12 +40,12 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     )
     yield RecipeSpec(
         "faces-gan",
-        "Drawn faces by a generator and a critic, with directions and a search without an encoder; about twenty minutes on two cores.",
+        "Drawn faces by a generator and a critic, with directions and a search; about twenty minutes on two cores.",
         resource="gdl_gan:recipes/faces-gan.yaml",
     )
     yield RecipeSpec(
         "faces-style",
-        "Drawn faces by a style-based generator, with truncation, mixing and directions in W; about an hour on two cores.",
+        "Drawn faces by a style-based generator, with truncation and mixing of styles; about an hour on two cores.",
         resource="gdl_gan:recipes/faces-style.yaml",
     )
     yield RecipeSpec(
