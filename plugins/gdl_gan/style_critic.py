@@ -42,13 +42,21 @@ class Critic(nn.Module):
         plan = make_plan(config, data_shape)
         impl, channels = config.impl, plan.channels
         self.group = config.group
-        halvings: list[nn.Module]
+        height, width = plan.side(plan.doublings + config.fold)
+        layers: list[nn.Module] = [Pad(height, width)]
+        inputs = data_shape[0]
+        if config.fold:
+            layers += [nn.PixelUnshuffle(2)]
+            inputs *= 4
         if config.critic == "residual":
-            halvings = [EqualConv(data_shape[0], channels[0], 1, impl)]
-            halvings += [ResidualDown(a, b, impl) for a, b in pairwise(channels)]
-        else:
-            halvings = [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise([data_shape[0], *channels[1:]])]
-        self.blocks = nn.Sequential(Pad(*plan.side(plan.doublings)), *halvings)
+            layers += [EqualConv(inputs, channels[0], 1, impl)]
+            layers += [ResidualDown(a, b, impl) for a, b in pairwise(channels)]
+        elif config.fold:
+            layers += [EqualConv(inputs, channels[0], 3, impl)]
+            layers += [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise(channels)]
+        else:  # the first halving is of the picture itself, whose channels are few
+            layers += [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise([inputs, *channels[1:]])]
+        self.blocks = nn.Sequential(*layers)
         last = channels[-1]
         self.after = EqualConv(last + 1, last, 3, impl)
         self.judge = nn.Sequential(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gdl_core.errors import InputError
@@ -38,6 +39,8 @@ class Plan:
 def make_plan(config: StyleGANConfig, data_shape: Sequence[int]) -> Plan:
     """Return the resolutions from 4 to 7 pixels a side outwards; sides that do not halve evenly are rounded up.
 
+    The outermost is half of the picture's where pixels are folded.
+
     Raises:
         InputError: these are no pictures, or they are too small.
     """
@@ -47,10 +50,12 @@ def make_plan(config: StyleGANConfig, data_shape: Sequence[int]) -> Plan:
             f"stylegan makes pictures of {SMALLEST} × {SMALLEST} pixels or more, got samples of {shape}; use gan"
         )
     _, height, width = data_shape
+    if config.fold:
+        height, width = -(-height // 2), -(-width // 2)
     doublings = 0
     while min(height, width) >> (doublings + 1) >= 4:
         doublings += 1
-    channels = tuple(min(config.width << level, config.most) for level in range(doublings + 1))
+    channels = tuple(min(config.width << level + config.fold, config.most) for level in range(doublings + 1))
     return Plan(channels, -(-height // (1 << doublings)), -(-width // (1 << doublings)))
 
 
@@ -74,7 +79,8 @@ class Synthesis(nn.Module):
     """Styles to raw pictures: a learned constant, styled convolutions, a picture added up over all resolutions.
 
     Convolution i takes style i. The picture of a resolution takes the style after that of its last convolution, which
-    is that of the next resolution's first one, as in the authors' code.
+    is that of the next resolution's first one, as in the authors' code. With `fold` the last resolution is half of the
+    picture's: its picture is doubled like the others, and what is finer comes from four times the channels, unfolded.
     """
 
     filter: Tensor
@@ -103,6 +109,8 @@ class Synthesis(nn.Module):
         self.picture_styles = nn.ModuleList(
             EqualLinear(config.style, channels, False, impl, first=1.0) for channels in outwards
         )
+        self.fine = ToPicture(outwards[-1], 4 * data_shape[0], impl) if config.fold else None
+        self.fine_style = EqualLinear(config.style, outwards[-1], False, impl, first=1.0) if config.fold else None
         self.register_buffer("filter", make_filter(), persistent=False)
         self.crop = Crop(data_shape[1], data_shape[2])
 
@@ -121,6 +129,9 @@ class Synthesis(nn.Module):
                 part = self.pictures[level](x, self.picture_styles[level](w[:, index + 1]))
                 picture = part if picture is None else part + upsample2d(picture, self.filter, impl=self.impl)
         assert picture is not None
+        if self.fine is not None and self.fine_style is not None:
+            fine = F.pixel_shuffle(self.fine(x, self.fine_style(w[:, -1])), 2)
+            picture = fine + upsample2d(picture, self.filter, impl=self.impl)
         out: Tensor = self.crop(picture)
         return out
 

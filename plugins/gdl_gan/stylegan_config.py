@@ -24,6 +24,10 @@ class StyleGANConfig(Settings):
     )
     width: int = Field(32, ge=1, le=1024, description="channels nearest the picture, doubled with each halving of it")
     most: int = Field(128, ge=1, le=1024, description="channels that no layer goes beyond")
+    fold: bool = Field(
+        False,
+        description="no layer at the full resolution: pixels are folded 2 × 2 into channels, which is faster",
+    )
     noise: bool = Field(
         True, description="add noise to every layer, of a strength that is learned; flat drawings do better without"
     )

@@ -24,7 +24,7 @@ from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
 from gdl_core.training.players import Game
 from gdl_core.values import TrainedModel
-from gdl_gan.style_layers import EqualConv
+from gdl_gan.style_layers import EqualConv, StyledConv
 from gdl_gan.stylegan import StyleGAN
 from gdl_gan.stylegan_config import StyleGANConfig
 
@@ -88,6 +88,28 @@ def test_pictures_of_any_size(shape: tuple[int, ...], layers: int) -> None:
     assert model.style_mean().shape == (5,)
     with torch.no_grad():
         assert torch.equal(model.synthesise(w[:, None].expand(-1, layers, -1)), made)
+
+
+@pytest.mark.parametrize("critic", ["residual", "plain"])
+@pytest.mark.parametrize(("shape", "layers"), [((3, 32, 32), 6), ((1, 64, 64), 8), ((2, 13, 22), 2), ((1, 28, 28), 4)])
+def test_folded_pictures_have_no_layer_at_full_resolution(shape: tuple[int, ...], layers: int, critic: str) -> None:
+    model = stylegan(shape, fold=True, critic=critic)
+    model.eval()
+    sides: list[int] = []
+    for module in (*model.generator.synthesis.convolutions, *model.critic.blocks.modules()):
+        if isinstance(module, (EqualConv, StyledConv)):
+            module.register_forward_hook(lambda module, given, out: sides.append(max(out.shape[2:])))
+    with torch.no_grad():
+        made = model.decode(model.prior(3, Noise(1)))
+        assert model.judge(made).shape == (3,)
+    assert made.shape == (3, *shape)
+    assert model.style_shape == (layers, 5)
+    assert max(sides) <= -(-max(shape[1:]) // 2) + 2
+    fine = model.generator.synthesis.fine
+    assert fine is not None
+    with torch.no_grad():
+        fine.weight.zero_()  # what is left is the doubled picture of half the side
+        assert not torch.equal(model.decode(model.prior(3, Noise(1))), made)
 
 
 @pytest.mark.parametrize("shape", [(2,), (3, 4, 64)])
@@ -174,10 +196,11 @@ def penalties(model: StyleGAN, dtype: torch.dtype) -> dict[str, Tensor]:
     return out
 
 
+@pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("critic", ["residual", "plain"])
-def test_fused_kernels_and_plain_torch_are_one_model(critic: str) -> None:
+def test_fused_kernels_and_plain_torch_are_one_model(critic: str, fold: bool) -> None:
     """R1 and path lengths differentiate twice, so second derivatives of every kernel are in these gradients."""
-    settings: dict[str, Any] = {"gamma": 5.0, "lazy": 2, "path_every": 2, "critic": critic}
+    settings: dict[str, Any] = {"gamma": 5.0, "lazy": 2, "path_every": 2, "critic": critic, "fold": fold}
     fused = noisy(stylegan(kernels="fused", **settings))
     plain = noisy(stylegan(kernels="reference", **settings))
     plain.load_state_dict(fused.state_dict())
