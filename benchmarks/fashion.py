@@ -36,7 +36,7 @@ from gdl_core.contracts import Model
 from gdl_core.data.dataset import Dataset
 from gdl_core.latent.fingerprint import fingerprint
 from gdl_core.latent.tiles import measure_tile, to_pixels
-from gdl_core.measures import attribute_shares, frechet, memorisation, precision_recall
+from gdl_core.measures import accuracy, attribute_shares, frechet, memorisation, precision_recall
 from gdl_core.measures.subject import Measurement, Subject
 from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
@@ -118,20 +118,8 @@ def features(work: Path, data: Dataset) -> TrainedModel:
         options = {"duration": f"{FEATURE_EPOCHS} epochs", "batch": 128, "precision": "fp32"}
         model, seconds, _ = fit("probe", FEATURES, data, 0, **options)
         print(f"feature network: {seconds:.0f} CPU s", flush=True)
-        described = describe(model, "probe")
-        write_model(TrainedModel(**{**vars(described), "name": "probe/probe"}), path)
+        write_model(describe(model, "probe/probe"), path)
     return read_model(path)
-
-
-def accuracy(extractor: TrainedModel, data: Dataset) -> float:
-    """Return the share of test pictures that the feature network names rightly."""
-    rows, right = data.held_out, 0
-    with torch.no_grad():
-        for start in range(0, len(rows), 500):
-            part = rows[start : start + 500]
-            told = extractor.model.classify(data.tensor(part))["label"].argmax(1)
-            right += int((told == data.targets(part)["label"]).sum())
-    return right / len(rows)
 
 
 def judge(model: Model, data: Dataset, extractor: TrainedModel, seed: int) -> list[Measurement]:
@@ -194,8 +182,9 @@ def table(work: Path, data: Dataset, extractor: TrainedModel) -> int:
     if others:
         raise SystemExit(f"{len(others)} of {len(rows)} rows were judged by another feature network: begin anew")
     print(f"python benchmarks/fashion.py, torch {torch.__version__}, Python {platform.python_version()}")
+    right, *_ = accuracy.measure(Subject(extractor, data, Noise(0), SAMPLES))
     print(
-        f"feature network {extractor.fingerprint[:12]}: 64 features, {accuracy(extractor, data):.2%} of the test set "
+        f"feature network {extractor.fingerprint[:12]}: 64 features, {right.value:.2%} of the test set "
         f"right; {SAMPLES:,} samples against {len(data.held_out):,} test pictures\n"
     )
     head = ("", "seeds", "s", "rounds", "Fréchet (each)", *SHOWN[1:])

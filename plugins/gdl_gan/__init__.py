@@ -40,12 +40,12 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     )
     yield RecipeSpec(
         "faces-gan",
-        "Drawn faces by a generator and a critic, with directions and a search; about twenty minutes on two cores.",
+        "Drawn faces by a generator and a critic, with directions and a search for given faces; long.",
         resource="gdl_gan:recipes/faces-gan.yaml",
     )
     yield RecipeSpec(
         "faces-style",
-        "Drawn faces by a style-based generator, with truncation and mixing of styles; about an hour on two cores.",
+        "Drawn faces by a style-based generator, with truncation and mixing of styles; long.",
         resource="gdl_gan:recipes/faces-style.yaml",
     )
     yield RecipeSpec(
@@ -55,6 +55,6 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     )
     yield RecipeSpec(
         "compare",
-        "A VAE, a GAN and a style-based GAN on the same digits, side by side in one table; about six minutes.",
+        "A VAE, a GAN and a style-based GAN on the same digits, side by side in one table; some minutes.",
         resource="gdl_gan:recipes/compare.yaml",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from gdl_core.measures import memorisation, precision_recall
 from gdl_core.measures.subject import Subject
 from gdl_core.noise import Noise
 
+Scores = Callable[[str], dict[str, tuple[float, dict[str, float]]]]
+
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Scores:
     """Return a function from the name of a baseline to its scores, by name, and those of its baselines."""
     folder = tmp_path_factory.mktemp("fits")
 
@@ -27,7 +30,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped
     return score
 
 
-def test_copies_are_caught_by_memorisation_and_by_nothing_else(scores) -> None:  # type: ignore[no-untyped-def]
+def test_copies_are_caught_by_memorisation_and_by_nothing_else(scores: Scores) -> None:
     told = scores("copy")
     assert told["copies of training samples"][0] == 1.0
     for name in ("precision", "recall", "coverage"):
@@ -35,7 +38,7 @@ def test_copies_are_caught_by_memorisation_and_by_nothing_else(scores) -> None: 
         assert value > 0.9 * baselines["training samples"] - 0.1
 
 
-def test_a_collapsed_model_is_caught_by_recall_and_coverage(scores) -> None:  # type: ignore[no-untyped-def]
+def test_a_collapsed_model_is_caught_by_recall_and_coverage(scores: Scores) -> None:
     told = scores("collapsed")
     assert told["precision"][0] > 0.8
     assert told["copies of training samples"][0] < 0.05
@@ -43,7 +46,7 @@ def test_a_collapsed_model_is_caught_by_recall_and_coverage(scores) -> None:  # 
     assert told["coverage"][0] < 0.2
 
 
-def test_independent_pixels_pass_for_precise_in_principal_components_and_recall_catches_them(scores) -> None:  # type: ignore[no-untyped-def]
+def test_independent_pixels_pass_for_precise_in_principal_components_and_recall_catches_them(scores: Scores) -> None:
     for name in ("box", "histogram"):
         told = scores(name)
         assert told["precision"][0] > 0.9  # noise has little of any component: it lies in the middle, among the data
@@ -52,6 +55,6 @@ def test_independent_pixels_pass_for_precise_in_principal_components_and_recall_
         assert told["copies of training samples"][0] == 0.0
 
 
-def test_a_gaussian_is_better_than_independent_pixels(scores) -> None:  # type: ignore[no-untyped-def]
+def test_a_gaussian_is_better_than_independent_pixels(scores: Scores) -> None:
     assert scores("gaussian")["coverage"][0] > scores("histogram")["coverage"][0] + 0.1
     assert scores("gaussian")["recall"][0] > 0.2

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
+from differences import agrees_with_finite_differences
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -145,15 +144,4 @@ def test_the_gradient_of_path_lengths_is_that_of_finite_differences() -> None:
     def penalty() -> Tensor:
         return (path_lengths(layer, w, y) - 0.3).square().mean()
 
-    weight: Any = layer[1].weight
-    (exact,) = torch.autograd.grad(penalty(), weight)
-    step = 1e-6
-    for row, column in ((0, 0), (2, 1), (3, 5)):
-        values = []
-        for sign in (1, -1):
-            with torch.no_grad():
-                weight[row, column] += sign * step
-            values.append(penalty().item())
-            with torch.no_grad():
-                weight[row, column] -= sign * step
-        assert (values[0] - values[1]) / (2 * step) == pytest.approx(exact[row, column].item(), rel=1e-5, abs=1e-8)
+    agrees_with_finite_differences(penalty, layer[1].weight, [(0, 0), (2, 1), (3, 5)], 1e-6, rel=1e-5, abs=1e-8)
