@@ -9,7 +9,6 @@ from pydantic import Field
 
 from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
-from gdl_core.measures.inception_layers import check_weights
 from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import DatasetInput, OneOrMore
 from gdl_core.values import Table, TrainedModel
@@ -58,6 +57,8 @@ class Arguments(StepArguments):
                 if lacking:
                     yield ("of", index), f"measure {spec.name} needs a model that {' and '.join(sorted(lacking))}"
         if self.inception is not None:
+            from gdl_core.measures.inception_layers import check_weights  # builds a table that no other check needs
+
             try:
                 check_weights(self.inception)
             except GdlError as error:
