@@ -41,9 +41,9 @@ def train_step(folder: Path) -> dict[str, Any]:
 
 def run(recipe: str, folder: Path, epochs: int, *more: str) -> None:
     """Run a recipe; stop here if it fails."""
-    command = [sys.executable, "-m", "gdl_cli.main", "run", recipe, "-s", f"epochs={epochs}", "--out", str(folder), *more]
-    print(" ".join(command[1:]), flush=True)
-    subprocess.run(command, check=True)
+    words = ["run", recipe, "-s", f"epochs={epochs}", "--out", str(folder), *more]
+    print("gdl", *words, flush=True)
+    subprocess.run([sys.executable, "-m", "gdl_cli.main", *words], check=True)
 
 
 def measure(recipe: str, work: Path, minutes: float) -> None:
