@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from gdl_core.errors import InputError
 from gdl_core.networks.coders import SMALLEST, Crop, Pad, build_decoder, build_encoder
 from gdl_gan.config import GANConfig
 from gdl_gan.projection import Projection
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 _SLOPE = 0.2
 _WIDTH, _MLP_WIDTH, _MLP_DEPTH = 32, 128, 3
@@ -122,7 +125,7 @@ def _generator(config: GANConfig, data_shape: Sequence[int], residual: bool) -> 
         nn.Conv2d(outwards[-1], data_shape[0], 3, padding=1),
         Crop(data_shape[1], data_shape[2]),
     ]
-    return _channels_last(nn.Sequential(*layers))
+    return channels_last(nn.Sequential(*layers))
 
 
 def _critic(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.Sequential:
@@ -137,7 +140,7 @@ def _critic(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.
         for a, b in pairwise([data_shape[0], *channels]):
             layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(_SLOPE)]
     layers += [nn.Flatten(), nn.Linear(channels[-1] * height * width, 1), nn.Flatten(0)]
-    return _channels_last(nn.Sequential(*layers))
+    return channels_last(nn.Sequential(*layers))
 
 
 class ResidualUp(nn.Module):
@@ -179,6 +182,7 @@ def _double(x: Tensor) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def _channels_last(network: nn.Sequential) -> nn.Sequential:
-    converted: nn.Sequential = convert_conv2d_weight_memory_format(network, torch.channels_last)
+def channels_last(network: _Network) -> _Network:
+    """Lay out the weights of all convolutions so that they, and what they make, lie pixel by pixel."""
+    converted: _Network = convert_conv2d_weight_memory_format(network, torch.channels_last)
     return converted

@@ -145,10 +145,10 @@ class Generator(nn.Module):
     style_mean: Tensor
     path_mean: Tensor
 
-    def __init__(self, config: StyleGANConfig, data_shape: Sequence[int]) -> None:
+    def __init__(self, config: StyleGANConfig, synthesis: nn.Module) -> None:
         super().__init__()
         self.mapping = Mapping(config)
-        self.synthesis = Synthesis(config, data_shape)
+        self.synthesis = synthesis
         self.register_buffer("style_mean", torch.zeros(config.style))
         self.register_buffer("path_mean", torch.zeros(()))
 

@@ -13,7 +13,8 @@ from gdl_core.noise import Noise
 from gdl_gan.losses import critic_loss, generator_loss
 from gdl_gan.penalties import path_lengths, zero_centred
 from gdl_gan.style_critic import Critic
-from gdl_gan.style_generator import Generator
+from gdl_gan.style_dcgan import DCSynthesis
+from gdl_gan.style_generator import Generator, Synthesis
 from gdl_gan.stylegan_config import StyleGANConfig
 
 
@@ -28,9 +29,10 @@ class StyleGAN(Model):
         super().__init__(config, data_shape)
         self.latent_shape = (config.latent,)
         self.input_range = (0.0, 1.0)
-        self.generator = Generator(config, data_shape)
+        synthesis = (DCSynthesis if config.network == "dcgan" else Synthesis)(config, data_shape)
+        self.generator = Generator(config, synthesis)
         self.critic = Critic(config, data_shape)
-        self.style_shape = (self.generator.synthesis.layers, config.style)
+        self.style_shape = (synthesis.layers, config.style)
         self.gamma = config.penalty_weight(data_shape)
 
     def players(self) -> Sequence[Player]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gdl_core.config import Settings
 
@@ -21,6 +21,11 @@ class StyleGANConfig(Settings):
     mapping: int = Field(4, ge=1, le=16, description="fully connected layers from Z to W")
     mapping_rate: float = Field(
         0.01, gt=0, le=1, description="learning rate of the mapping, as a share of the generator's"
+    )
+    network: Literal["stylegan2", "dcgan"] = Field(
+        "stylegan2",
+        description="stylegan2: styles scale the weights of filtered convolutions; dcgan: they scale and shift the "
+        "normalised features of DCGAN's layers, which learns faster in a short training",
     )
     width: int = Field(32, ge=1, le=1024, description="channels nearest the picture, doubled with each halving of it")
     most: int = Field(128, ge=1, le=1024, description="channels that no layer goes beyond")
@@ -56,6 +61,12 @@ class StyleGANConfig(Settings):
     kernels: Literal["fused", "reference"] = Field(
         "fused", description="biased activations and resampling by gdl's kernels, or in plain torch"
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> StyleGANConfig:
+        if self.fold and self.network == "dcgan":
+            raise ValueError("'fold' is of network stylegan2; leave it out")
+        return self
 
     @property
     def impl(self) -> Literal["auto", "reference"]:

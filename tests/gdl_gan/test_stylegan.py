@@ -54,7 +54,7 @@ def noisy(model: StyleGAN) -> StyleGAN:
     torch.manual_seed(1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.endswith(("strength", "bias")):
+            if name.endswith(("strength", "strengths", "bias")):
                 parameter.add_(0.3 * torch.randn_like(parameter))
     return model
 
@@ -112,6 +112,57 @@ def test_folded_pictures_have_no_layer_at_full_resolution(shape: tuple[int, ...]
         assert not torch.equal(model.decode(model.prior(3, Noise(1))), made)
 
 
+@pytest.mark.parametrize(("shape", "layers"), [((3, 16, 16), 4), ((3, 64, 64), 6), ((1, 28, 28), 4), ((2, 13, 22), 3)])
+def test_layers_of_dcgan_are_styled_too(shape: tuple[int, ...], layers: int) -> None:
+    model = noisy(stylegan(shape, network="dcgan"))
+    batch = Batch(torch.zeros(8, *shape), Noise(1))
+    model.train()
+    model._make(batch, model._styles(batch)[0])  # the statistics are of a batch by then
+    model.eval()
+    assert model.style_shape == (layers, 5)
+    assert not [one for one in model.generator.synthesis.modules() if isinstance(one, (EqualConv, StyledConv))]
+    with torch.no_grad():
+        z = model.prior(3, Noise(1))
+        made = model.decode(z)
+        w = model.style(z)[:, None].expand(-1, layers, -1).clone()
+        assert made.shape == (3, *shape)
+        assert made.dtype == torch.float32
+        assert torch.equal(model.synthesise(w), made)
+        torch.testing.assert_close(model.decode(z[1:]), made[1:])  # each picture is a function of its point
+        for layer in range(layers):
+            changed = w.clone()
+            changed[0, layer] += 1
+            after = model.synthesise(changed)
+            assert not torch.allclose(after[0], made[0])
+            torch.testing.assert_close(after[1:], made[1:])
+        drawn = model._synthesise(w[:1].expand(4, -1, -1), Noise(2))
+        assert not torch.allclose(drawn[0], drawn[1])
+        torch.testing.assert_close(drawn[:2], model._synthesise(w[:1].expand(2, -1, -1), Noise(2)))
+
+
+def test_a_style_is_a_factor_and_a_summand_of_normalised_features() -> None:
+    model = stylegan(network="dcgan", noise=False)
+    synthesis = model.generator.synthesis
+    seen: list[Tensor] = []
+    convolution = synthesis.convolutions[1]
+    convolution.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    synthesis.convolutions[0].register_forward_hook(lambda module, given, out: seen.append(out))
+    w = torch.randn(8, *model.style_shape)
+    model.train()
+    with torch.no_grad():
+        model._synthesise(w, None)
+        made, given = seen
+        mean, variance = made.mean((0, 2, 3), keepdim=True), made.var((0, 2, 3), keepdim=True, unbiased=False)
+        factor, summand = synthesis.styles[1](w[:, 2])[:, :, None, None].chunk(2, 1)
+        normalised = (made - mean) / (variance + 1e-5).sqrt()
+    torch.testing.assert_close(given, torch.relu((1 + factor) * normalised + summand), atol=1e-5, rtol=1e-4)
+
+
+def test_folding_is_of_the_one_network() -> None:
+    with pytest.raises(ValidationError, match="'fold' is of network stylegan2; leave it out"):
+        StyleGANConfig(network="dcgan", fold=True)
+
+
 @pytest.mark.parametrize("shape", [(2,), (3, 4, 64)])
 def test_samples_that_are_no_pictures_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(
@@ -153,9 +204,11 @@ def test_training_draws_the_noise_of_layers_row_by_row() -> None:
         torch.testing.assert_close(fixed[0], fixed[1])
 
 
-def test_without_noise_nothing_is_drawn_and_nothing_kept_for_it() -> None:
-    model = stylegan(noise=False)
-    assert not [name for name in model.state_dict() if name.endswith(("strength", ".noise"))]
+@pytest.mark.parametrize("network", ["stylegan2", "dcgan"])
+def test_without_noise_nothing_is_drawn_and_nothing_kept_for_it(network: str) -> None:
+    model = stylegan(noise=False, network=network)
+    model.eval()
+    assert not [name for name in model.state_dict() if "strength" in name or "noise" in name]
     with torch.no_grad():
         w = model.style(model.prior(2, Noise(1)))[:, None].expand(2, model.style_shape[0], -1)
         assert torch.equal(model._synthesise(w, Noise(2)), model.synthesise(w))
@@ -306,8 +359,9 @@ def test_the_means_are_tracked_in_the_generator_s_turns() -> None:
     assert all(torch.equal(value, kept[name]) for name, value in model.named_buffers())
 
 
-def test_a_turn_leaves_the_other_player_alone_and_moves_all_of_its_own() -> None:
-    model = stylegan()
+@pytest.mark.parametrize("network", ["stylegan2", "dcgan"])
+def test_a_turn_leaves_the_other_player_alone_and_moves_all_of_its_own(network: str) -> None:
+    model = stylegan(network=network)
     game = Game(model)
     model.train()
     for round_ in range(2):  # turns with penalties and turns without
@@ -324,12 +378,13 @@ def test_a_turn_leaves_the_other_player_alone_and_moves_all_of_its_own() -> None
             assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
             assert all(parameter.grad is None for parameter in other.parameters())
             still = {name for name, value in mine.state_dict().items() if torch.equal(value, own[name])}
-            assert all(name.endswith(".noise") or (round_ and name == "path_mean") for name in still)
+            assert all(".noise" in name or (round_ and name == "path_mean") for name in still)
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["stylegan2", "dcgan"])
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, network: str) -> None:
     config = TrainingConfig.model_validate({"duration": "7 steps", "ema": 0.9, **FLOAT32})
-    settings = {"lazy": 3, "path_every": 2}
+    settings = {"lazy": 3, "path_every": 2, "network": network}
     whole, broken = stylegan(**settings), stylegan(**settings)
     train(whole, pictures(), config, tmp_path / "whole", Noise(2))
     asked = iter([False, False, False, True])
@@ -342,8 +397,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(one, other)
 
 
-def test_a_sample_is_the_same_alone_in_any_batch_and_from_a_file(tmp_path: Path) -> None:
-    made = trained(noisy(stylegan()))
+@pytest.mark.parametrize("network", ["stylegan2", "dcgan"])
+def test_a_sample_is_the_same_alone_in_any_batch_and_from_a_file(tmp_path: Path, network: str) -> None:
+    made = trained(noisy(stylegan(network=network)))
     many = sample_rows(made, 20, Noise(3))
     assert torch.equal(many[11:12], sample_rows(made, 1, Noise(3), start=11))
     z = made.model.prior(20, Noise(3))
@@ -359,13 +415,14 @@ def test_the_tile_counts_every_layer() -> None:
     assert measure_tile(stylegan((1, 64, 64), width=16, most=16)) <= 32
 
 
-def test_few_pictures_are_learned_by_heart(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("network", "lr"), [("stylegan2", 5e-3), ("dcgan", 2e-3)])
+def test_few_pictures_are_learned_by_heart(tmp_path: Path, network: str, lr: float) -> None:
     """Two pictures, dark on the left and dark on the right: what is made comes near one or the other."""
     left = np.full((8, 8), 230, dtype=np.uint8)
     left[:, :4] = 25
     both = np.stack([left, left[:, ::-1]])
     dataset = Dataset("halves", np.tile(both, (16, 1, 1))[:, None], {}, np.arange(0), "0")
-    model = stylegan((1, 8, 8), width=8, most=16, lr=5e-3, gamma=0.1)
+    model = stylegan((1, 8, 8), width=8, most=16, network=network, lr=lr, gamma=0.1)
 
     def distance() -> float:
         model.eval()
