@@ -45,17 +45,18 @@ class Critic(nn.Module):
         height, width = plan.side(plan.doublings + config.fold)
         layers: list[nn.Module] = [Pad(height, width)]
         inputs = data_shape[0]
-        if config.fold:
+        # What halves a picture by a filter is blind to its finest pattern, a checkerboard. A plain critic, which has no
+        # layer before the first halving, takes every pixel into account by folding them into channels.
+        if config.fold or config.critic == "plain":
             layers += [nn.PixelUnshuffle(2)]
             inputs *= 4
         if config.critic == "residual":
             layers += [EqualConv(inputs, channels[0], 1, impl)]
             layers += [ResidualDown(a, b, impl) for a, b in pairwise(channels)]
-        elif config.fold:
-            layers += [EqualConv(inputs, channels[0], 3, impl)]
-            layers += [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise(channels)]
-        else:  # the first halving is of the picture itself, whose channels are few
-            layers += [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise([inputs, *channels[1:]])]
+        else:
+            sizes = channels if config.fold else channels[1:]
+            layers += [EqualConv(inputs, sizes[0], 3, impl)]
+            layers += [EqualConv(a, b, 3, impl, down=True) for a, b in pairwise(sizes)]
         self.blocks = nn.Sequential(*layers)
         last = channels[-1]
         self.after = EqualConv(last + 1, last, 3, impl)

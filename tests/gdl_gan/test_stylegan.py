@@ -315,10 +315,24 @@ def test_a_plain_critic_has_one_convolution_for_each_halving(shape: tuple[int, .
     halvings = stylegan(shape).generator.synthesis.layers // 2 - 1
     convolutions = [module for module in plain.blocks.modules() if isinstance(module, EqualConv)]
     assert len(convolutions) == halvings
-    assert all(convolution.down for convolution in convolutions)
-    assert convolutions[0].weight.shape[1] == shape[0]
+    assert [convolution.down for convolution in convolutions] == [False] + [True] * (halvings - 1)
+    assert convolutions[0].weight.shape[1] == 4 * shape[0]  # pixels are folded, not filtered
     assert sum(isinstance(module, EqualConv) for module in residual.blocks.modules()) == 3 * halvings + 1
     assert plain(torch.rand(6, *shape)).shape == (6,)
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("critic", ["residual", "plain"])
+def test_no_critic_is_blind_to_the_finest_pattern(critic: str, fold: bool) -> None:
+    """What a filter would take away: pixels that are lighter and darker in turn."""
+    model = stylegan((1, 32, 32), critic=critic, fold=fold)
+    x = torch.full((4, 1, 32, 32), 0.5)
+    board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2 - 0.5) * 0.2
+    board[:8], board[-8:], board[:, :8], board[:, -8:] = 0, 0, 0, 0  # the border would give it away
+    with torch.no_grad():
+        seen = (model.judge(x + board) - model.judge(x)).abs().min()
+        other = (model.judge(x + board.abs()) - model.judge(x)).abs().min()
+    assert seen > 0.05 * other
 
 
 def test_r1_is_of_pictures_as_the_critic_sees_them() -> None:
