@@ -24,7 +24,7 @@ from gdl_gan.projection import Projection
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
-_SLOPE = 0.2
+SLOPE = 0.2
 _WIDTH, _MLP_WIDTH, _MLP_DEPTH = 32, 128, 3
 _MOST_CHANNELS = 8  # times those of the layer nearest the picture
 
@@ -87,7 +87,7 @@ def _hidden(config: GANConfig) -> list[int]:
 
 
 def _dense(sizes: Sequence[int]) -> list[nn.Module]:
-    return [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(_SLOPE))]
+    return [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(SLOPE))]
 
 
 def _plan(config: GANConfig, data_shape: Sequence[int]) -> tuple[list[int], int, int]:
@@ -135,10 +135,10 @@ def _critic(config: GANConfig, data_shape: Sequence[int], residual: bool) -> nn.
     if residual:
         layers += [nn.Conv2d(data_shape[0], channels[0], 3, padding=1)]
         layers += [ResidualDown(channels[max(0, level - 1)], channel) for level, channel in enumerate(channels)]
-        layers += [nn.LeakyReLU(_SLOPE)]
+        layers += [nn.LeakyReLU(SLOPE)]
     else:
         for a, b in pairwise([data_shape[0], *channels]):
-            layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(_SLOPE)]
+            layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
     layers += [nn.Flatten(), nn.Linear(channels[-1] * height * width, 1), nn.Flatten(0)]
     return channels_last(nn.Sequential(*layers))
 
@@ -173,7 +173,7 @@ class ResidualDown(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, h, w) -> (batch, outputs, h / 2, w / 2)."""
         activation = nn.functional.leaky_relu
-        h = self.second(activation(self.first(activation(x, _SLOPE)), _SLOPE))
+        h = self.second(activation(self.first(activation(x, SLOPE)), SLOPE))
         out: Tensor = nn.functional.avg_pool2d(h, 2) + self.shortcut(nn.functional.avg_pool2d(x, 2))
         return out
 

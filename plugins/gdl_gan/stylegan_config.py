@@ -36,9 +36,10 @@ class StyleGANConfig(Settings):
     noise: bool = Field(
         True, description="add noise to every layer, of a strength that is learned; flat drawings do better without"
     )
-    critic: Literal["residual", "plain"] = Field(
-        "residual",
-        description="residual: two convolutions and a shortcut for each halving; plain: one, which is faster",
+    critic: Literal["auto", "residual", "plain", "dcgan"] = Field(
+        "auto",
+        description="residual: two convolutions and a shortcut for each halving; plain: one, which is faster; dcgan: "
+        "one without filters; auto: residual for stylegan2, dcgan for dcgan",
     )
     group: int = Field(4, ge=1, le=1024, description="samples whose standard deviation the critic is told")
     mixing: float = Field(0.9, ge=0, le=1, description="share of training samples made of two styles")
@@ -67,6 +68,13 @@ class StyleGANConfig(Settings):
         if self.fold and self.network == "dcgan":
             raise ValueError("'fold' is of network stylegan2; leave it out")
         return self
+
+    @property
+    def critic_kind(self) -> Literal["residual", "plain", "dcgan"]:
+        """The critic that is built."""
+        if self.critic == "auto":
+            return "dcgan" if self.network == "dcgan" else "residual"
+        return self.critic
 
     @property
     def impl(self) -> Literal["auto", "reference"]:
