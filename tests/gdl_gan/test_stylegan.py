@@ -9,36 +9,25 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from style_games import noisy, pictures, stylegan
 from torch import Tensor
 
 from gdl_core.contracts import Batch
 from gdl_core.data.dataset import Dataset
-from gdl_core.errors import CancelledError, InputError
+from gdl_core.errors import CancelledError
 from gdl_core.latent.fingerprint import fingerprint
 from gdl_core.latent.tiles import decode_rows, measure_tile, sample_rows
 from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
 from gdl_core.registry import get_registry
-from gdl_core.training.build import build_model
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
 from gdl_core.training.players import Game
 from gdl_core.values import TrainedModel
-from gdl_gan.style_layers import EqualConv, StyledConv
 from gdl_gan.stylegan import StyleGAN
 from gdl_gan.stylegan_config import StyleGANConfig
 
-SMALL = {"latent": 6, "style": 5, "mapping": 2, "width": 4, "most": 8}
 FLOAT32 = {"precision": "fp32", "batch": 8}
-
-
-def pictures(n: int = 40, size: int = 16) -> Dataset:
-    data = np.random.default_rng(0).integers(0, 255, (n, 1, size, size), dtype=np.uint8)
-    return Dataset("noise", data, {}, np.arange(n - 8, n), "0")
-
-
-def stylegan(data_shape: tuple[int, ...] = (1, 16, 16), **settings: Any) -> StyleGAN:
-    return build_model(StyleGAN, StyleGANConfig.model_validate({**SMALL, **settings}), data_shape, Noise(0))
 
 
 def trained(model: StyleGAN) -> TrainedModel:
@@ -47,128 +36,6 @@ def trained(model: StyleGAN) -> TrainedModel:
     return TrainedModel(
         model, "gan/stylegan", "0", config, model.data_shape, measure_tile(model), fingerprint(model, config)
     )
-
-
-def noisy(model: StyleGAN) -> StyleGAN:
-    """Give every layer noise to add and every bias something to be; they begin as zero."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith(("strength", "strengths", "bias")):
-                parameter.add_(0.3 * torch.randn_like(parameter))
-    return model
-
-
-@pytest.mark.parametrize(
-    ("shape", "layers"),
-    [
-        ((3, 16, 16), 6),
-        ((1, 32, 32), 8),
-        ((3, 64, 64), 10),
-        ((1, 128, 128), 12),
-        ((3, 256, 256), 14),
-        ((2, 13, 22), 4),
-        ((1, 28, 28), 6),
-    ],
-)
-def test_pictures_of_any_size(shape: tuple[int, ...], layers: int) -> None:
-    model = stylegan(shape)
-    model.eval()
-    with torch.no_grad():
-        z = model.prior(3, Noise(1))
-        made = model.decode(z)
-        judged = model.judge(made)
-        w = model.style(z)
-    assert made.shape == (3, *shape)
-    assert 0 <= float(made.min()) < float(made.max()) <= 1
-    assert judged.shape == (3,)
-    assert made.dtype == judged.dtype == w.dtype == torch.float32
-    assert model.style_shape == (layers, 5)
-    assert w.shape == (3, 5)
-    assert model.style_mean().shape == (5,)
-    with torch.no_grad():
-        assert torch.equal(model.synthesise(w[:, None].expand(-1, layers, -1)), made)
-
-
-@pytest.mark.parametrize("critic", ["residual", "plain", "dcgan"])
-@pytest.mark.parametrize(("shape", "layers"), [((3, 32, 32), 6), ((1, 64, 64), 8), ((2, 13, 22), 2), ((1, 28, 28), 4)])
-def test_folded_pictures_have_no_layer_at_full_resolution(shape: tuple[int, ...], layers: int, critic: str) -> None:
-    model = stylegan(shape, fold=True, critic=critic)
-    model.eval()
-    sides: list[int] = []
-    for module in (*model.generator.synthesis.convolutions, *model.critic.blocks.modules()):
-        if isinstance(module, (EqualConv, StyledConv)):
-            module.register_forward_hook(lambda module, given, out: sides.append(max(out.shape[2:])))
-    with torch.no_grad():
-        made = model.decode(model.prior(3, Noise(1)))
-        assert model.judge(made).shape == (3,)
-    assert made.shape == (3, *shape)
-    assert model.style_shape == (layers, 5)
-    assert max(sides) <= -(-max(shape[1:]) // 2) + 2
-    fine = model.generator.synthesis.fine
-    assert fine is not None
-    with torch.no_grad():
-        fine.weight.zero_()  # what is left is the doubled picture of half the side
-        assert not torch.equal(model.decode(model.prior(3, Noise(1))), made)
-
-
-@pytest.mark.parametrize(("shape", "layers"), [((3, 16, 16), 4), ((3, 64, 64), 6), ((1, 28, 28), 4), ((2, 13, 22), 3)])
-def test_layers_of_dcgan_are_styled_too(shape: tuple[int, ...], layers: int) -> None:
-    model = noisy(stylegan(shape, network="dcgan"))
-    batch = Batch(torch.zeros(8, *shape), Noise(1))
-    model.train()
-    model._make(batch, model._styles(batch)[0])  # the statistics are of a batch by then
-    model.eval()
-    assert model.style_shape == (layers, 5)
-    assert not [one for one in model.generator.synthesis.modules() if isinstance(one, (EqualConv, StyledConv))]
-    with torch.no_grad():
-        z = model.prior(3, Noise(1))
-        made = model.decode(z)
-        w = model.style(z)[:, None].expand(-1, layers, -1).clone()
-        assert made.shape == (3, *shape)
-        assert made.dtype == torch.float32
-        assert torch.equal(model.synthesise(w), made)
-        torch.testing.assert_close(model.decode(z[1:]), made[1:])  # each picture is a function of its point
-        for layer in range(layers):
-            changed = w.clone()
-            changed[0, layer] += 1
-            after = model.synthesise(changed)
-            assert not torch.allclose(after[0], made[0])
-            torch.testing.assert_close(after[1:], made[1:])
-        drawn = model._synthesise(w[:1].expand(4, -1, -1), Noise(2))
-        assert not torch.allclose(drawn[0], drawn[1])
-        torch.testing.assert_close(drawn[:2], model._synthesise(w[:1].expand(2, -1, -1), Noise(2)))
-
-
-def test_a_style_is_a_factor_and_a_summand_of_normalised_features() -> None:
-    model = stylegan(network="dcgan", noise=False)
-    synthesis = model.generator.synthesis
-    seen: list[Tensor] = []
-    convolution = synthesis.convolutions[1]
-    convolution.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    synthesis.convolutions[0].register_forward_hook(lambda module, given, out: seen.append(out))
-    w = torch.randn(8, *model.style_shape)
-    model.train()
-    with torch.no_grad():
-        model._synthesise(w, None)
-        made, given = seen
-        mean, variance = made.mean((0, 2, 3), keepdim=True), made.var((0, 2, 3), keepdim=True, unbiased=False)
-        factor, summand = synthesis.styles[1](w[:, 2])[:, :, None, None].chunk(2, 1)
-        normalised = (made - mean) / (variance + 1e-5).sqrt()
-    torch.testing.assert_close(given, torch.relu((1 + factor) * normalised + summand), atol=1e-5, rtol=1e-4)
-
-
-def test_folding_is_of_the_one_network() -> None:
-    with pytest.raises(ValidationError, match="'fold' is of network stylegan2; leave it out"):
-        StyleGANConfig(network="dcgan", fold=True)
-
-
-@pytest.mark.parametrize("shape", [(2,), (3, 4, 64)])
-def test_samples_that_are_no_pictures_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(
-        InputError, match=r"stylegan makes pictures of 8 × 8 pixels or more, got samples of .*; use gan"
-    ):
-        stylegan(shape)
 
 
 def test_the_spec_says_what_the_class_does() -> None:
@@ -309,32 +176,6 @@ def test_penalties_come_every_so_many_turns_and_count_for_those_between() -> Non
         assert not {"penalty", "path_penalty"} & loss(Batch(x, noise, turn=0, training=False)).keys()
 
 
-@pytest.mark.parametrize("shape", [(3, 64, 64), (2, 13, 22)])
-def test_a_plain_critic_has_one_convolution_for_each_halving(shape: tuple[int, ...]) -> None:
-    plain, residual = stylegan(shape, critic="plain").critic, stylegan(shape).critic
-    halvings = stylegan(shape).generator.synthesis.layers // 2 - 1
-    convolutions = [module for module in plain.blocks.modules() if isinstance(module, EqualConv)]
-    assert len(convolutions) == halvings
-    assert [convolution.down for convolution in convolutions] == [False] + [True] * (halvings - 1)
-    assert convolutions[0].weight.shape[1] == 4 * shape[0]  # pixels are folded, not filtered
-    assert sum(isinstance(module, EqualConv) for module in residual.blocks.modules()) == 3 * halvings + 1
-    assert plain(torch.rand(6, *shape)).shape == (6,)
-
-
-@pytest.mark.parametrize("fold", [False, True])
-@pytest.mark.parametrize("critic", ["residual", "plain", "dcgan"])
-def test_no_critic_is_blind_to_the_finest_pattern(critic: str, fold: bool) -> None:
-    """What a filter would take away: pixels that are lighter and darker in turn."""
-    model = stylegan((1, 32, 32), critic=critic, fold=fold)
-    x = torch.full((4, 1, 32, 32), 0.5)
-    board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2 - 0.5) * 0.2
-    board[:8], board[-8:], board[:, :8], board[:, -8:] = 0, 0, 0, 0  # the border would give it away
-    with torch.no_grad():
-        seen = (model.judge(x + board) - model.judge(x)).abs().min()
-        other = (model.judge(x + board.abs()) - model.judge(x)).abs().min()
-    assert seen > 0.05 * other
-
-
 def test_r1_is_of_pictures_as_the_critic_sees_them() -> None:
     model = stylegan()
     x = pictures().tensor(range(8))
@@ -422,11 +263,6 @@ def test_a_sample_is_the_same_alone_in_any_batch_and_from_a_file(tmp_path: Path,
     again = read_model(tmp_path / "m.gdl")
     assert torch.equal(sample_rows(again, 20, Noise(3)), many)
     assert torch.equal(again.model.style_mean(), made.model.style_mean())
-
-
-def test_the_tile_counts_every_layer() -> None:
-    """Two layers of 64 × 64 × 16 float32 are half a MiB a sample, so 16 MiB hold no more than 32."""
-    assert measure_tile(stylegan((1, 64, 64), width=16, most=16)) <= 32
 
 
 @pytest.mark.parametrize(("network", "lr"), [("stylegan2", 5e-3), ("dcgan", 5e-3)])
