@@ -73,7 +73,6 @@ _GAN: dict[str, Any] = {"decay": "cosine"}
 JOBS = {
     "vae": Job("vae", {"latent": 16, "lr": 2e-3}, 240, 14.0, batch=128, ema=None),
     "gan-400": Job("gan", _GAN, 400, 11.0, 0.40),
-    "gan-400-coder": Job("gan", {**_GAN, "network": "coder"}, 400, 11.0, 0.40, twin=False),
     # wanted are 5 in 1,000 CPU seconds and 3.5 in 30 minutes of two cores: the smaller budget does for both
     "gan-1000": Job("gan", _GAN, 1000, 3.5, twin=False),
     # what is not to be fooled by: a hundred training pictures over and over, and one kind of picture alone

@@ -25,20 +25,20 @@ class StyleGANConfig(Settings):
     network: Literal["stylegan2", "dcgan"] = Field(
         "stylegan2",
         description="stylegan2: styles scale the weights of filtered convolutions; dcgan: they scale and shift the "
-        "normalised features of DCGAN's layers, which learns faster in a short training",
+        "normalised features of DCGAN's layers, for short trainings",
     )
     width: int = Field(32, ge=1, le=1024, description="channels nearest the picture, doubled with each halving of it")
     most: int = Field(128, ge=1, le=1024, description="channels that no layer goes beyond")
     fold: bool = Field(
         False,
-        description="no layer at the full resolution: pixels are folded 2 × 2 into channels, which is faster",
+        description="no layer at the full resolution: pixels are folded 2 × 2 into channels",
     )
     noise: bool = Field(
         True, description="add noise to every layer, of a strength that is learned; flat drawings do better without"
     )
     critic: Literal["auto", "residual", "plain", "dcgan"] = Field(
         "auto",
-        description="residual: two convolutions and a shortcut for each halving; plain: one, which is faster; dcgan: "
+        description="residual: two convolutions and a shortcut for each halving; plain: one; dcgan: "
         "one without filters; auto: residual for stylegan2, dcgan for dcgan",
     )
     group: int = Field(4, ge=1, le=1024, description="samples whose standard deviation the critic is told")
