@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Accepts": "arguments",
     "Batch": "contracts",
     "CancelledError": "errors",
     "Column": "values",
     "Dataset": "data.dataset",
     "DatasetSpec": "specs",
+    "Episodes": "data.episodes",
     "Figure": "values",
     "FormatSpec": "specs",
     "Frames": "values",
@@ -30,8 +32,10 @@ _HOMES = {
     "Noise": "noise",
     "Player": "contracts",
     "Posterior": "contracts",
+    "Prediction": "contracts",
     "RecipeSpec": "specs",
     "Session": "session",
+    "StepArguments": "arguments",
     "StepSpec": "specs",
     "Table": "values",
     "TrainedModel": "values",
@@ -63,12 +67,16 @@ if TYPE_CHECKING:  # `X as X`: a name to be imported from here
     from gdl_core import kernels as kernels
     from gdl_core import latent as latent
     from gdl_core import registry as registry
+    from gdl_core.arguments import Accepts as Accepts
+    from gdl_core.arguments import StepArguments as StepArguments
     from gdl_core.contracts import Batch as Batch
     from gdl_core.contracts import Losses as Losses
     from gdl_core.contracts import Model as Model
     from gdl_core.contracts import Player as Player
     from gdl_core.contracts import Posterior as Posterior
+    from gdl_core.contracts import Prediction as Prediction
     from gdl_core.data.dataset import Dataset as Dataset
+    from gdl_core.data.episodes import Episodes as Episodes
     from gdl_core.errors import CancelledError as CancelledError
     from gdl_core.errors import GdlError as GdlError
     from gdl_core.hooks import hookimpl as hookimpl

@@ -10,6 +10,7 @@ from gdl_core.specs import FormatSpec, Kind, MeasureSpec, StepSpec
 
 _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("train", "model", "Train a model on a dataset."),
+    ("untrained", "model", "The same model with the weights that it began with: a control."),
     ("sample", "image", "Make new pictures."),
     ("prior", "latent", "Draw points of a model's prior."),
     ("encode", "latent", "Put samples into the latent space."),

@@ -76,6 +76,23 @@ class Batch:
     training: bool = True
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What a world model expects to follow.
+
+    Attributes:
+        z: the next points of the vision's latent space, (batch, *latent shape).
+        reward: expected reward of the step, (batch,).
+        ended: probability that the episode ends with the step, (batch,).
+        state: for the next step.
+    """
+
+    z: Tensor
+    reward: Tensor
+    ended: Tensor
+    state: Any
+
+
 Losses = Mapping[str, Tensor]
 """Named 0-d tensors. `loss` is minimised; the others are logged. Units belong in the plugin's README."""
 
@@ -214,9 +231,24 @@ class Model(nn.Module):
         """Return log p(z) of points (batch, *latent shape), in nats, (batch,); by default that of N(0, I)."""
         return -0.5 * (math.log(2 * math.pi) + z.square()).flatten(1).sum(1)
 
-    def step(self, z: Tensor, action: Tensor, state: Any, noise: Noise, temperature: float) -> Any:
-        """Role predicts: return the next latent point and state of a world model."""
+    def step(self, z: Tensor, action: Tensor, state: Any, noise: Noise, temperature: float = 1.0) -> Prediction:
+        """Role predicts: return what follows when this is done at these points of the vision's latent space.
+
+        Args:
+            z: (batch, *latent shape).
+            action: as the network is told of it, float32 (batch, numbers).
+            state: what the last step returned; None at the first.
+            noise: row i belongs to row i of the batch.
+            temperature: 1 as learned; above it less certain, 0 the likeliest.
+        """
         raise _unfilled(self, "predicts")
+
+    def act(self, x: Tensor, state: Any, noise: Noise) -> tuple[Tensor, Any]:
+        """Role acts: return what to do at samples (batch, *data shape), and the state to be given at the next step.
+
+        The state is None at the first step of an episode. Actions are int64 (batch,) or float32 (batch, numbers).
+        """
+        raise _unfilled(self, "acts")
 
     def classify(self, x: Tensor) -> Mapping[str, Tensor]:
         """Role classifies: return for each column the probabilities of its categories, (batch, categories)."""
@@ -245,6 +277,7 @@ class Model(nn.Module):
         ("decodes", ("decode",)),
         ("scores", ("log_prob", "log_likelihood")),
         ("predicts", ("step",)),
+        ("acts", ("act",)),
         ("classifies", ("classify",)),
         ("styles", ("style", "synthesise")),
     )

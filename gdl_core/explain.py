@@ -88,7 +88,7 @@ def written(value: Any) -> str:
 def _input_words(marks: Iterable[Any]) -> str:
     """Return in words which results of earlier steps an argument takes; empty if it takes none."""
     for mark in marks:
-        if hasattr(mark, "in_words"):  # gdl_core.steps.arguments.Accepts, a room above this one
+        if hasattr(mark, "in_words"):  # gdl_core.arguments.Accepts, a room above this one
             return str(mark.in_words())
     return ""
 

@@ -16,12 +16,13 @@ from gdl_core.errors import PluginError
 GDL_API = 1
 """Version of the contract between core and plugins. A plugin may set `GDL_API`; a newer one than ours is refused."""
 
-Role = Literal["trains", "samples", "encodes", "decodes", "scores", "predicts", "classifies", "styles"]
+Role = Literal["trains", "samples", "encodes", "decodes", "scores", "predicts", "acts", "classifies", "styles"]
 """What a model can be asked to do."""
 
 Kind = Literal[
-    "image", "latent", "text", "notes", "audio", "frames", "episodes", "dataset", "model", "vector", "table", "figure"
-]
+    "image", "latent", "text", "notes", "audio", "frames", "environment", "episodes", "dataset", "model", "vector",
+    "table", "figure",
+]  # fmt: skip
 """What steps pass to one another."""
 
 ROLES: tuple[str, ...] = get_args(Role)

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, ValidationError, field_validator
 
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.config import Duration, InputPath, Settings
 from gdl_core.explain import explain, settings_of
-from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.values import Images
 
 

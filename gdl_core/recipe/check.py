@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gdl_core.arguments import Promise, StepArguments
 from gdl_core.errors import Fault, GdlError, InputError, PluginError, RecipeError
 from gdl_core.explain import explain
 from gdl_core.recipe.document import (
@@ -28,7 +29,6 @@ from gdl_core.recipe.rewrite import as_run
 from gdl_core.recipe.saving import SavePlan
 from gdl_core.registry import Registry
 from gdl_core.specs import ROLES, DatasetSpec, Kind, StepSpec
-from gdl_core.steps.arguments import Promise, StepArguments
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from gdl_core.arguments import Promise
 from gdl_core.errors import GdlError, PluginError
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.hashes import FileHashes
 from gdl_core.registry import Registry
-from gdl_core.steps.arguments import Promise
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ than `check` does (what a reference gives, which files exist), and nothing that 
 
 from __future__ import annotations
 
+from gdl_core.arguments import StepArguments
 from gdl_core.errors import GdlError
 from gdl_core.recipe.document import FORMAT, MAX_SEED, TOP_KEYS
 from gdl_core.registry import Registry
 from gdl_core.specs import DatasetSpec, StepSpec
-from gdl_core.steps.arguments import StepArguments
 from gdl_core.steps.settings_schema import REFERENCE, Schema, settings_schema
 
 FILE = "gdl.schema.json"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import roles_of
 from gdl_core.values import Cell, Column, TrainedModel, Vector
 

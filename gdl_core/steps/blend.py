@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import DecodingModel, pictures_want_encoder
 from gdl_core.values import Images, Latents, Vector
 

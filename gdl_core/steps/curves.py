@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.media.extras import has_extra
-from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import OneOrMore
 from gdl_core.values import Cell, Figure, Table, TrainedModel
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import DecodingModel
 from gdl_core.values import Images, Latents
 

@@ -12,11 +12,11 @@ from PIL import Image
 from pydantic import BeforeValidator, Field
 
 from gdl_core import media
+from gdl_core.arguments import Accepts, Promise
 from gdl_core.errors import DataError, MediaError
 from gdl_core.media.raster import to_image, to_pixels
 from gdl_core.media.sheet import flatten
 from gdl_core.specs import a_kind
-from gdl_core.steps.arguments import Accepts, Promise
 from gdl_core.values import Images, Latents, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ DecodingModel = Annotated[TrainedModel, Accepts("model", roles=("decodes",))]
 EncodingModel = Annotated[TrainedModel, Accepts("model", roles=("encodes",))]
 LatentModel = Annotated[TrainedModel, Accepts("model", roles=("encodes", "decodes"))]
 
-DatasetInput = Annotated[Any, Accepts("dataset")]
 Point = Annotated[Images | Latents | Path, Accepts("image", "latent", files=True)]
 """Places in a latent space: pictures (to be encoded), latent points, or a file of either."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.values import Column, Images, Latents, TrainedModel
 
 if TYPE_CHECKING:

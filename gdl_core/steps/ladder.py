@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import DecodingModel, Direction, OneOrMore, roles_of
 from gdl_core.values import Cell, Figure, Images, Latents, Table, TrainedModel, Vector
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from gdl_core.arguments import DatasetInput, StepArguments
 from gdl_core.media.extras import has_extra
-from gdl_core.steps.arguments import StepArguments
-from gdl_core.steps.inputs import DatasetInput, EncodingModel, OneOrMore
+from gdl_core.steps.inputs import EncodingModel, OneOrMore
 from gdl_core.values import Cell, Column, Figure, Table
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments
 from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
-from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DatasetInput, OneOrMore
+from gdl_core.steps.inputs import OneOrMore
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.latent.space_settings import SpaceSettings, Truncation
-from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.space import StyleModel
 from gdl_core.values import Images, Latents, TrainedModel
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from gdl_core.steps.arguments import StepArguments
+from gdl_core.arguments import StepArguments
 from gdl_core.steps.inputs import DecodingModel, OneOrMore, Point, pictures_want_encoder
 from gdl_core.values import Frames
 

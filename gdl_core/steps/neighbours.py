@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DatasetInput
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments
 from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:

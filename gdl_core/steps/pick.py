@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from gdl_core.steps.arguments import StepArguments
-from gdl_core.steps.inputs import DatasetInput, Where
+from gdl_core.arguments import DatasetInput, StepArguments
+from gdl_core.steps.inputs import Where
 from gdl_core.values import Images
 
 if TYPE_CHECKING:

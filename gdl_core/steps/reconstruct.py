@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import DecodingModel, OneOrMore, roles_of
 from gdl_core.values import Images, Latents
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments
 from gdl_core.errors import DataError
 from gdl_core.media.extras import has_extra
-from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DatasetInput, OneOrMore
+from gdl_core.steps.inputs import OneOrMore
 from gdl_core.values import Cell, Figure, Table, TrainedModel
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gdl_core.steps.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DatasetInput, LatentModel, OneOrMore
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments
+from gdl_core.steps.inputs import LatentModel, OneOrMore
 from gdl_core.values import Cell, Figure, Table, TrainedModel
 
 if TYPE_CHECKING:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
+from gdl_core.arguments import DatasetInput, StepArguments
 from gdl_core.config import Duration
 from gdl_core.errors import GdlError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
-from gdl_core.steps.arguments import StepArguments
-from gdl_core.steps.inputs import DatasetInput
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.config import InputPath, Settings
 from gdl_core.hooks import hookimpl
 from gdl_core.specs import DatasetSpec, Kind, StepSpec
-from gdl_core.steps.arguments import Accepts, StepArguments
 from gdl_core.steps.context import StepContext
 from gdl_core.values import Frames, Images, Table, Text
 

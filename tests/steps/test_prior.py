@@ -14,9 +14,9 @@ from steps.doing import check, do
 from steps.models import Dot, DotConfig, context, dataset, trained
 from torch import Tensor
 
+from gdl_core.arguments import Promise
 from gdl_core.errors import InputError, UnknownNameError
 from gdl_core.noise import Noise
-from gdl_core.steps.arguments import Promise
 from gdl_core.values import Images, TrainedModel
 
 DECODER = Promise("gan", "model", frozenset({"samples", "decodes"}))

@@ -12,9 +12,9 @@ from steps.doing import check, do
 from steps.models import Dot, StyleDot, context, dataset, registry, trained
 
 from gdl_core import media
+from gdl_core.arguments import Promise
 from gdl_core.errors import DataError, InputError
 from gdl_core.recipe.keep import keep, kept
-from gdl_core.steps.arguments import Promise
 from gdl_core.steps.inputs import model_names
 from gdl_core.values import Images, Latents, TrainedModel
 

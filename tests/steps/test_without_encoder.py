@@ -12,8 +12,8 @@ from steps.doing import check, do
 from steps.models import Judge, Spot, StyleDot, context, dataset, registry, trained
 
 from gdl_core import media
+from gdl_core.arguments import Promise
 from gdl_core.errors import CancelledError, DataError, InputError, UnknownNameError
-from gdl_core.steps.arguments import Promise
 from gdl_core.values import Images, Latents, TrainedModel
 
 GAN = Promise("gan", "model", frozenset({"trains", "samples", "decodes"}))

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gdl_core import Images, TrainedModel
-from gdl_core.steps.arguments import Accepts, StepArguments
+from gdl_core import Accepts, Images, StepArguments, TrainedModel
 
 
 class Arguments(StepArguments):

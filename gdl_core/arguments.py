@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 _DOES: dict[str, str] = {
     "trains": "trains", "samples": "samples", "encodes": "encodes", "decodes": "decodes",
-    "scores": "scores", "predicts": "predicts", "classifies": "classifies",
+    "scores": "scores", "predicts": "predicts", "acts": "acts", "classifies": "classifies",
     "styles": "has styles",
 }  # fmt: skip
 _DO = {"classifies": "classify", "styles": "have styles"}
+_ALSO: dict[str, str] = {"episodes": "dataset"}
+"""Kinds that will do where another is asked for: episodes are a dataset of their frames."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Accepts:
                 raise PydanticCustomError("path", "no such file: {path}", {"path": value})
             return path
         kind = getattr(value, "kind", None)
-        if kind not in self.kinds:
+        if kind not in self.kinds and _ALSO.get(kind or "") not in self.kinds:
             got = a_kind(kind) if kind else "nothing" if value is None else f"{value!r:.40}"
             raise PydanticCustomError("reference", "needs {kinds}, but was given {got}", {**self._words(), "got": got})
         if kind == "model":
@@ -99,6 +101,9 @@ class Accepts:
         if self.files:
             return {"type": "string", "description": f"{text}, or the path of a file"}
         return {"type": "string", "pattern": r"^\$", "description": text}
+
+
+DatasetInput = Annotated[Any, Accepts("dataset")]
 
 
 class StepArguments(Settings):

@@ -1,0 +1,186 @@
+"""The other loop: ask for a population, evaluate all of it at once, tell what each was worth (CMA-ES, by pycma).
+
+What a search has come to is a function of its seed and of the fitness of all candidates so far. So these numbers are
+the whole checkpoint: a search that was broken off asks and tells again, without evaluating, and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gdl_core.config import Settings
+from gdl_core.errors import CancelledError, CheckpointError, MissingExtraError, TrainingError
+from gdl_core.noise import Noise
+from gdl_core.training import checkpoint
+from gdl_core.values import Table
+
+Floats = NDArray[np.float64]
+
+
+class EvolutionConfig(Settings):
+    """How to search."""
+
+    generations: int = Field(60, ge=1, le=1_000_000, description="how often a population is asked for")
+    population: int = Field(64, ge=4, le=65536, description="candidates of a generation")
+    sigma: float = Field(0.1, gt=0, le=100, description="step size that the search begins with")
+    covariance: Literal["full", "diagonal"] = Field(
+        "diagonal", description="what is learned of how parameters go together; full costs the square of their number"
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=1000, description="mean square of a candidate's parameters times this is taken off its fitness"
+    )
+    keep_seconds: float = Field(20.0, ge=0, description="seconds between checkpoints; 0: after each generation")
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """What a search came to: the mean of its distribution, its curve, and where it went on from, if it did."""
+
+    mean: Floats
+    history: Table
+    generations: int
+    seconds: float
+    resumed_from: int | None
+
+
+def evolve(
+    evaluate: Callable[[Floats, int], Floats],
+    begin: Floats,
+    config: EvolutionConfig,
+    folder: Path,
+    noise: Noise,
+    progress: Callable[..., None] = lambda done, total, **parts: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    key: str = "",
+    after: Callable[[Floats, int], bool] = lambda mean, generation: False,
+) -> Evolved:
+    """Search for parameters of high fitness, and return the mean of the last distribution, not the best candidate.
+
+    Args:
+        evaluate: called as evaluate(candidates, generation) with (population, parameters); returns what each is worth,
+            float64 (population,), higher is better. It must be a function of its arguments.
+        begin: the mean that the search begins with, (parameters,).
+        config: how to search.
+        folder: private to this search; checkpoints are kept in it.
+        noise: stream that the candidates are drawn from.
+        progress: called as progress(generation, generations, **numbers).
+        cancelled: asked before each generation; true writes a checkpoint and raises CancelledError.
+        key: names all that the search depends on; a checkpoint with the same key is gone on from.
+        after: called as after(mean, generation) when a generation has been told; true ends the search.
+
+    Raises:
+        MissingExtraError: pycma is not installed.
+        TrainingError: the fitness of a candidate is not a finite number.
+        CheckpointError: the folder holds the checkpoint of another search, or one that cannot be repeated here.
+        StorageError: a checkpoint cannot be written.
+        CancelledError: `cancelled` said so; the same call goes on.
+    """
+    if find_spec("cma") is None:
+        raise MissingExtraError("evolving a population", "world")
+    folder.mkdir(parents=True, exist_ok=True)
+    search = _Search(begin, config, noise)
+    told, before = _resume(search, folder, key)
+    resumed = len(told) or None
+    started = saved = time.monotonic()
+
+    def save() -> None:
+        tensors = {"fitness": torch.from_numpy(np.array(told)), "mean": torch.from_numpy(search.mean.copy())}
+        state = {"seconds": before + time.monotonic() - started, "curve": search.curve}
+        checkpoint.save(folder, key, checkpoint.Checkpoint(len(told), tensors, state))
+
+    ended = False
+    while len(told) < config.generations and not ended:
+        generation = len(told)
+        if cancelled():
+            if told:
+                save()
+            raise CancelledError(f"search stopped at generation {generation}; run it again to go on")
+        candidates = search.ask()
+        fitness = np.asarray(evaluate(candidates, generation), dtype=np.float64)
+        if fitness.shape != (config.population,) or not np.isfinite(fitness).all():
+            raise TrainingError(
+                f"generation {generation}: the fitness of {config.population} candidates should be as many finite "
+                f"numbers, but is {fitness.shape} with {int((~np.isfinite(fitness)).sum())} that are not finite"
+            )
+        row = search.tell(candidates, fitness)
+        told.append(fitness)
+        ended = after(search.mean, generation)
+        progress(len(told), config.generations, **row)
+        if time.monotonic() - saved >= config.keep_seconds or len(told) == config.generations or ended:
+            save()
+            saved = time.monotonic()
+    header = ("generation", *_NUMBERS)
+    rows = tuple((index + 1, *row) for index, row in enumerate(search.curve))
+    seconds = before + time.monotonic() - started
+    return Evolved(search.mean, Table(header, rows, "fitness over the generations"), len(told), seconds, resumed)
+
+
+_NUMBERS = ("mean", "best", "worst", "step_size")
+
+
+class _Search:
+    """pycma's search, drawn from our noise."""
+
+    def __init__(self, begin: Floats, config: EvolutionConfig, noise: Noise) -> None:
+        import cma
+
+        self.config, self.noise, self.drawn = config, noise, 0
+        self.curve: list[list[float]] = []
+        options: dict[str, Any] = {
+            "popsize": config.population,
+            "CMA_diagonal": config.covariance == "diagonal",
+            "randn": self._normal,
+            "seed": np.nan,
+            "verbose": -9,
+            "verb_log": 0,
+            "verb_disp": 0,
+        }
+        self.strategy = cma.CMAEvolutionStrategy(begin, config.sigma, options)
+
+    def _normal(self, *shape: int) -> Any:
+        """Return normal numbers, each call a stream of its own."""
+        self.drawn += 1
+        rows, columns = (1, *shape)[-2:] if shape else (1, 1)
+        numbers = self.noise.stream("candidates", self.drawn).normal(rows, (columns,)).double().numpy()
+        return numbers.reshape(shape) if shape else float(numbers[0, 0])
+
+    @property
+    def mean(self) -> Floats:
+        return np.asarray(self.strategy.mean, dtype=np.float64)
+
+    def ask(self) -> Floats:
+        return np.asarray(self.strategy.ask(), dtype=np.float64)
+
+    def tell(self, candidates: Floats, fitness: Floats) -> dict[str, float]:
+        """Take the fitness over; return a row of the curve, without the weight decay."""
+        decay = self.config.weight_decay * np.square(candidates).mean(1)
+        self.strategy.tell(list(candidates), list(decay - fitness))
+        row = [float(fitness.mean()), float(fitness.max()), float(fitness.min()), float(self.strategy.sigma)]
+        self.curve.append(row)
+        return dict(zip(_NUMBERS, row, strict=True))
+
+
+def _resume(search: _Search, folder: Path, key: str) -> tuple[list[Floats], float]:
+    """Repeat what was told before, without evaluating; return it, and the seconds that it took then."""
+    found, _ = checkpoint.load_newest(folder, key)
+    if found is None:
+        return [], 0.0
+    told: list[Floats] = list(found.tensors["fitness"].numpy())
+    for fitness in told:
+        search.tell(search.ask(), fitness)
+    if not np.array_equal(search.mean, found.tensors["mean"].numpy()):
+        raise CheckpointError(
+            f"the search in {folder} cannot be repeated on this machine, whose arithmetic is another than the one "
+            "it was begun on; delete the folder to begin again"
+        )
+    return told, float(found.state["seconds"])

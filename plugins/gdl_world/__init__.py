@@ -1,0 +1,78 @@
+"""World models (Ha & Schmidhuber 2018): collect, see, remember, dream, evolve, and prove it outside the dream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gdl_core import MeasureSpec, ModelSpec, RecipeSpec, StepSpec, hookimpl
+from gdl_core.specs import Kind
+
+GDL_API = 1
+
+_SOURCE = "Ha & Schmidhuber 2018, arXiv:1803.10122"
+_STEPS: tuple[tuple[str, Kind, str], ...] = (
+    ("env", "environment", "An environment to play in."),
+    ("rollouts", "episodes", "Play episodes and keep what was seen and done."),
+    ("sequences", "dataset", "Episodes as a memory learns them: numbers, actions, rewards, ends."),
+    ("dream", "environment", "What a memory expects, as an environment to play in."),
+    ("evolve", "model", "Search for a controller by evolution, in a dream or for real."),
+    ("film", "frames", "An episode as it is, as V sees it, and as M dreams it, with M's surprise."),
+    ("score", "table", "What agents earn in the real environment, beside random, still and blind players."),
+)
+
+
+@hookimpl
+def gdl_models() -> Iterable[ModelSpec]:
+    """Offer V, M, and the agent that both and a controller make."""
+    yield ModelSpec(
+        "vision",
+        "V: puts each frame of an environment into a few numbers.",
+        target="gdl_world.vision:Vision",
+        config="gdl_world.config:VisionConfig",
+        roles=("trains", "samples", "encodes", "decodes"),
+        source=_SOURCE,
+    )
+    yield ModelSpec(
+        "memory",
+        "M: tells how the numbers go on when something is done, with the reward and the end.",
+        target="gdl_world.memory:Memory",
+        config="gdl_world.config:MemoryConfig",
+        roles=("trains", "predicts"),
+        source=_SOURCE,
+    )
+    yield ModelSpec(
+        "agent",
+        "V, M and a linear controller in one; the step evolve makes it.",
+        target="gdl_world.agent:Agent",
+        config="gdl_world.config:AgentConfig",
+        roles=("acts",),
+        source=_SOURCE,
+    )
+
+
+@hookimpl
+def gdl_steps() -> Iterable[StepSpec]:
+    """Offer the steps; each has a file of its name in `gdl_world/steps`."""
+    for name, gives, summary in _STEPS:
+        home = f"gdl_world.steps.{name}"
+        yield StepSpec(name, summary, target=f"{home}:run", arguments=f"{home}:Arguments", gives=gives)
+
+
+@hookimpl
+def gdl_measures() -> Iterable[MeasureSpec]:
+    """Offer the measure of what a memory foresees."""
+    yield MeasureSpec(
+        "foresight",
+        "What a world's memory expects of held-out episodes, beside copying, and beside not being told what is done.",
+        target="gdl_world.foresight:measure",
+        roles=("predicts",),
+    )
+
+
+@hookimpl
+def gdl_recipes() -> Iterable[RecipeSpec]:
+    """Offer the recipes from a first dream to the paper's."""
+    yield RecipeSpec(
+        "dodge", "Learn a small world, evolve a player inside its dream, score it outside; about three minutes.",
+        resource="gdl_world:recipes/dodge.yaml",
+    )  # fmt: skip

@@ -1,0 +1,77 @@
+"""An agent: V, M and C in one model, so that one file can play."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gdl_core.contracts import Model, Posterior
+from gdl_core.kernels import reparameterize
+from gdl_core.noise import Noise
+from gdl_world.config import AgentConfig, MemoryConfig, VisionConfig
+from gdl_world.controller import decide, parameter_count, told
+from gdl_world.environment import Actions
+from gdl_world.memory import Memory
+from gdl_world.vision import Vision
+
+
+class Agent(Model):
+    """Sees a frame by V, remembers by M (if it has one), and does what a linear controller says.
+
+    The controller knows z, drawn from V's posterior, and M's output and cell.
+    """
+
+    parameters_of_controller: Tensor
+
+    def __init__(self, config: AgentConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        vision = VisionConfig.model_validate(config.vision)
+        self.vision = Vision(vision, data_shape)
+        self.memory = None
+        if config.memory is not None:
+            self.memory = Memory(MemoryConfig.model_validate(config.memory), tuple(config.sequence))
+        self.actions = Actions(choices=config.choices, numbers=config.numbers)
+        self.known = vision.latent + (2 * self.memory.config.hidden if self.memory is not None else 0)
+        count = parameter_count(self.known, self.actions)
+        self.register_buffer("parameters_of_controller", torch.zeros(count))
+
+    def look(self, x: Tensor) -> Posterior:
+        """Return V's posterior of frames."""
+        return self.vision.encode(x)
+
+    def know(self, z: Tensor, state: Any) -> Tensor:
+        """Return what the controller decides by, (batch, features)."""
+        if self.memory is None:
+            return z
+        output, cell = self.memory.begin(len(z)) if state is None else state
+        return torch.cat((z, output, cell), dim=1)
+
+    def remember(self, z: Tensor, action: Tensor, state: Any) -> Any:
+        """Return M's state after this was done at these points."""
+        return None if self.memory is None else self.memory.advance(z, told(action, self.actions), state)
+
+    @torch.no_grad()
+    def decide(self, z: Tensor, state: Any, parameters: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Return what is done at points of V's latent space, and the state to be given at the next step.
+
+        Args:
+            z: (batch, latent).
+            state: M's, None at the first step.
+            parameters: of the controller, for each row its own; by default the agent's.
+        """
+        given = self.parameters_of_controller if parameters is None else parameters
+        action = decide(given, self.know(z, state), self.actions)
+        return action, self.remember(z, action, state)
+
+    @torch.no_grad()
+    def act(self, x: Tensor, state: Any, noise: Noise) -> tuple[Tensor, Any]:
+        """Return what is done at frames (batch, *data shape), and the state; row i takes row i of the noise."""
+        return self.decide(self.look(x).draw(noise), state)
+
+    def draw(self, posterior: Posterior, key: Tensor) -> Tensor:
+        """Return z, each row by a key of its own, (batch, 2)."""
+        assert posterior.log_var is not None
+        z: Tensor = reparameterize(posterior.mean, posterior.log_var, key=key)
+        return z

@@ -1,0 +1,179 @@
+"""A dream: M's expectation of an environment, played as one (Ha & Schmidhuber 2018, section 4).
+
+`Dream` holds what a dream is made of. `DreamEnv` is a gymnasium `VectorEnv` of so many rows, in which other libraries
+can train, too; what it shows are V's points, and frames where it is asked to. Populations are evaluated by
+`gdl_world.play`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gdl_core.kernels import randn, reparameterize, uniform
+from gdl_core.latent.tiles import to_pixels
+from gdl_world.controller import told
+from gdl_world.environment import Actions
+from gdl_world.memory import Memory, Outlook
+from gdl_world.vision import Vision
+
+_WORDS = 4  # a Philox counter gives four numbers
+
+
+@dataclass(frozen=True)
+class Dream:
+    """What a dream is made of.
+
+    Args:
+        vision: V, which only shows what is dreamt.
+        memory: M.
+        actions: what can be done.
+        mean, log_var: posteriors of the frames that dreams begin with, each (starts, latent).
+        temperature: how uncertain the dream is.
+        ended: probability from which on an episode is taken to have ended.
+        cap: steps after which a dream is cut off.
+    """
+
+    vision: Vision
+    memory: Memory
+    actions: Actions
+    mean: Tensor
+    log_var: Tensor
+    temperature: float
+    ended: float
+    cap: int
+
+    def begin(self, seeds: Tensor) -> Tensor:
+        """Return the first points of dreams, (rows, latent): which start, and where in its posterior, by the seed."""
+        which = uniform((len(seeds), 1), key=_key(seeds, 0))[:, 0] * len(self.mean)
+        at = which.long().clamp(max=len(self.mean) - 1)
+        z: Tensor = reparameterize(self.mean[at], self.log_var[at], key=_key(seeds, 1))
+        return z
+
+    def chances(self, seeds: Tensor, time: int) -> tuple[Tensor, Tensor]:
+        """Return what decides of a step: numbers of [0, 1) that choose components, and normal ones, (rows, latent)."""
+        latent = self.mean.shape[1]
+        counters = 2 * time * -(-latent // _WORDS) + 2 * latent  # behind those of `begin`
+        choose = uniform((len(seeds), latent), key=_key(seeds, counters))
+        normal = randn((len(seeds), latent), key=_key(seeds, counters + -(-latent // _WORDS)))
+        return choose, normal
+
+    def draw(self, outlook: Outlook, choose: Tensor, normal: Tensor) -> Tensor:
+        """Return the next points (rows, latent): components by inverse CDF, at the dream's temperature.
+
+        What `mdn_sample` does, with the noise of a row given: rows of several candidates share it, and rows that have
+        ended leave.
+        """
+        temperature = self.temperature
+        if temperature == 0:
+            chosen = outlook.logits.argmax(-1, keepdim=True)
+            return outlook.mean.gather(-1, chosen).squeeze(-1)
+        weights = torch.softmax(outlook.logits / temperature, dim=-1)
+        reached, chosen = weights[..., 0].clone(), torch.zeros(weights.shape[:-1], dtype=torch.int64)
+        for k in range(1, weights.shape[-1]):
+            chosen += reached < choose
+            reached += weights[..., k]
+        at = chosen[..., None]
+        mean, log_std = outlook.mean.gather(-1, at).squeeze(-1), outlook.log_std.gather(-1, at).squeeze(-1)
+        drawn: Tensor = mean + torch.exp(log_std) * (temperature**0.5 * normal)
+        return drawn
+
+
+def _key(seeds: Tensor, counter: int) -> Tensor:
+    return torch.stack((seeds, torch.full_like(seeds, counter)), dim=1)
+
+
+class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
+    """Rows of a dream. Observations are V's points, float32 (rows, latent); `frames` shows them.
+
+    A row whose dream has ended stands still until it is begun again. `info` has `ended`, the probability that the step
+    was the last.
+    """
+
+    def __init__(self, dream: Dream, rows: int) -> None:
+        self.dream, self.num_envs = dream, rows
+        latent = dream.mean.shape[1]
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_fps": 20}
+        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (latent,), np.float32)
+        actions = dream.actions
+        self.single_action_space = (
+            gymnasium.spaces.Discrete(actions.choices)
+            if actions.choices
+            else gymnasium.spaces.Box(-1.0, 1.0, (actions.numbers,), np.float32)
+        )
+        self.observation_space = batch_space(self.single_observation_space, rows)
+        self.action_space = batch_space(self.single_action_space, rows)
+        self._memory = dream.memory.stepper()
+        self._seeds: Tensor | None = None
+
+    def reset(
+        self, *, seed: Sequence[int] | int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin a dream in every row, or in those of `options["reset_mask"]`; one seed counts up along the rows."""
+        rows = self.num_envs
+        if seed is None:
+            seed = int(self.np_random.integers(1 << 31))
+        seeds = torch.tensor([seed + row for row in range(rows)] if isinstance(seed, int) else list(seed))
+        mask = torch.ones(rows, dtype=torch.bool)
+        if options and "reset_mask" in options and self._seeds is not None:
+            mask = torch.from_numpy(np.asarray(options["reset_mask"], dtype=bool))
+        if self._seeds is None:
+            self._seeds, self._z = seeds, self.dream.begin(seeds)
+            self._time, self._over = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.bool)
+            self._state = self.dream.memory.begin(rows)
+        else:
+            self._seeds = torch.where(mask, seeds, self._seeds)
+            self._z = torch.where(mask[:, None], self.dream.begin(seeds), self._z)
+            self._time, self._over = self._time.masked_fill(mask, 0), self._over & ~mask
+            hidden, cell = self._state
+            self._state = hidden.masked_fill(mask[:, None], 0.0), cell.masked_fill(mask[:, None], 0.0)
+        return self._z.numpy().copy(), {}
+
+    @torch.no_grad()
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Dream one step on in the rows that have not ended."""
+        assert self._seeds is not None, "reset() comes first"
+        dream, live = self.dream, ~self._over
+        action = told(torch.from_numpy(np.asarray(actions)), dream.actions)
+        state = self._memory.advance(self._z, action, self._state)
+        outlook = self._memory.outlook(state[0])
+        choose, normal = self._chances()
+        z = dream.draw(outlook, choose, normal)
+        hidden, cell = self._state
+        self._state = torch.where(live[:, None], state[0], hidden), torch.where(live[:, None], state[1], cell)
+        self._z = torch.where(live[:, None], z, self._z)
+        self._time = self._time + live
+        ended = outlook.ended.sigmoid()
+        over = live & (ended > dream.ended)
+        cut = live & ~over & (self._time >= dream.cap)
+        self._over = self._over | over | cut
+        reward = torch.where(live, outlook.reward, 0.0).double()
+        return self._z.numpy().copy(), reward.numpy(), over.numpy(), cut.numpy(), {"ended": ended.numpy()}
+
+    def frames(self) -> NDArray[np.uint8]:
+        """Return what V sees in the rows, uint8 (rows, height, width, channels)."""
+        with torch.no_grad():
+            return to_pixels(self.dream.vision.decode(self._z))
+
+    def _chances(self) -> tuple[Tensor, Tensor]:
+        """Return the noise of the step; rows may be at different times."""
+        assert self._seeds is not None
+        times = sorted(set(self._time.tolist()))
+        if len(times) == 1:
+            return self.dream.chances(self._seeds, times[0])
+        choose, normal = torch.empty_like(self._z), torch.empty_like(self._z)
+        for time in times:
+            rows = self._time == time
+            choose[rows], normal[rows] = self.dream.chances(self._seeds[rows], time)
+        return choose, normal

@@ -1,0 +1,201 @@
+"""CarRacing-v3, seen by the official renderer, or by a fast one that looks the track up in a map drawn once an episode.
+
+Frames are those of Ha & Schmidhuber 2018: the 84 upper rows of the official 96 × 96, without the bar of instruments,
+shrunk to 64 × 64. Actions are two numbers: the steering, and a pedal that is gas above zero and brake below. A
+controller may learn on fast frames; what counts is what it earns on official ones.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.box2d.car_dynamics import SIZE, WHEEL_R, WHEEL_W, WHEEL_WHITE
+from gymnasium.envs.box2d.car_racing import (
+    GRASS_DIM,
+    PLAYFIELD,
+    SCALE,
+    STATE_H,
+    WINDOW_H,
+    WINDOW_W,
+    ZOOM,
+    CarRacing,
+)
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+PIXELS = 64
+"""Pixels a side of a frame."""
+
+STEPS = 1000
+_ROWS = 84  # of the official frame, above the instruments
+_MAP = 2  # pixels of the map a unit of the world
+_FINE = 2  # places a pixel, along each side, that are looked up and averaged; `frame` counts on two
+_SHARP = 4  # the car is drawn so many times larger
+_SIDE = int(2 * PLAYFIELD * _MAP)
+_LOOKS_UP = WINDOW_H / 4  # pixels of the window below the car's middle
+
+Frame = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+
+class _Blind(CarRacing):
+    """The physics, without the drawing that they spend nearly all their time in."""
+
+    def _render(self, mode: str) -> Any:
+        return None
+
+
+class Car:
+    """One car on one track.
+
+    Args:
+        fast: look the track up, instead of drawing it with pygame.
+        skip: steps for which an action is held.
+    """
+
+    def __init__(self, fast: bool, skip: int) -> None:
+        self.fast, self.skip, self.steps = fast, skip, 0
+        self.env: Any = (_Blind if fast else CarRacing)(continuous=True)
+        self.view = View() if fast else None
+
+    def reset(self, seed: int) -> Frame:
+        """Begin the episode of this seed, on a track of its own."""
+        seen, _ = self.env.reset(seed=seed)
+        self.steps = 0
+        if self.view is not None:
+            self.view.draw_track(self.env.road_poly)
+        return self._frame(seen)
+
+    def step(self, action: Any) -> tuple[Frame, float, bool, bool]:
+        """Steer and press the pedal, for as many steps as actions are held."""
+        steer, pedal = (float(number) for number in np.clip(np.asarray(action, dtype=np.float64), -1, 1))
+        done = np.array([steer, max(pedal, 0.0), max(-pedal, 0.0)])
+        total, ended, seen = 0.0, False, None
+        for _ in range(self.skip):
+            seen, reward, ended, _, _ = self.env.step(done)
+            self.steps += 1
+            total += float(reward)
+            if ended or self.steps >= STEPS:
+                break
+        return self._frame(seen), total, bool(ended), not ended and self.steps >= STEPS
+
+    def close(self) -> None:
+        """Close it; what goes wrong in that is nobody's loss."""
+        with suppress(Exception):
+            self.env.close()
+
+    def _frame(self, seen: Any) -> Frame:
+        if self.view is not None:
+            return self.view.frame(self.env)
+        upper = Image.fromarray(np.ascontiguousarray(seen[:_ROWS]))
+        return np.array(upper.resize((PIXELS, PIXELS), Image.Resampling.BOX))
+
+
+class View:
+    """What the camera sees: the track from a map, and the car, which always stands upright in the same place."""
+
+    def __init__(self) -> None:
+        self._track = np.zeros(_SIDE * _SIDE + 1, dtype=np.uint32)  # the last one is what lies beyond
+        self._grass = _grass()
+        across = (np.arange(PIXELS * _FINE) + 0.5) / (PIXELS * _FINE) * WINDOW_W - WINDOW_W / 2
+        down = (np.arange(PIXELS * _FINE) + 0.5) / (PIXELS * _FINE) * WINDOW_H * _ROWS / STATE_H
+        self._across, self._up = across, WINDOW_H - down - _LOOKS_UP  # pixels of the window, from the car's middle
+
+    def draw_track(self, polygons: Any) -> None:
+        """Draw a track, larger and made smaller again, so that its edges are smooth."""
+        big = Image.fromarray(self._grass).resize((2 * _SIDE, 2 * _SIDE), Image.Resampling.NEAREST)
+        pen = ImageDraw.Draw(big)
+        for corners, colour in polygons:
+            places = [_on_map(x, y, 2) for x, y in corners]
+            pen.polygon(places, fill=tuple(int(part) for part in colour))
+        self._track[:-1] = np.asarray(big.reduce(2).convert("RGBX")).view(np.uint32).ravel()
+
+    def frame(self, env: Any) -> Frame:
+        """Return what is seen now."""
+        hull = env.car.hull
+        zoom = 0.1 * SCALE * max(1 - env.t, 0) + ZOOM * SCALE * min(env.t, 1)
+        cosine, sine = (part * _MAP / zoom for part in (math.cos(hull.angle), math.sin(hull.angle)))
+        x, y = _on_map(hull.position[0], hull.position[1])
+        column = ((self._across * cosine + x)[None] - (self._up * sine)[:, None]).astype(np.int32)
+        row = ((y - self._across * sine)[None] - (self._up * cosine)[:, None]).astype(np.int32)
+        index = row * _SIDE + column
+        if column.min() < 0 or row.min() < 0 or column.max() >= _SIDE or row.max() >= _SIDE:
+            beyond = (column < 0) | (row < 0) | (column >= _SIDE) | (row >= _SIDE)
+            index[beyond] = _SIDE * _SIDE
+        seen = self._track.take(index).view(np.uint8).reshape(2 * PIXELS, 2 * PIXELS, 4)
+        rows = seen[0::2].astype(np.uint16) + seen[1::2]
+        small = ((rows[:, 0::2] + rows[:, 1::2]) >> 2).astype(np.uint8)
+        return self._with_car(np.ascontiguousarray(small[..., :3]), env.car, zoom)
+
+    def _with_car(self, frame: Frame, car: Any, zoom: float) -> Frame:
+        """Draw wheels and hull into the part of a frame that they can be in."""
+        back = _turn(-car.hull.angle)
+        middle = np.array([car.hull.position[0], car.hull.position[1]])
+
+        def on_frame(points: Any) -> Points:
+            seen = (np.asarray(points) - middle) @ back.T * zoom
+            x = (seen[:, 0] + WINDOW_W / 2) * PIXELS / WINDOW_W
+            y = (WINDOW_H - seen[:, 1] - _LOOKS_UP) * PIXELS * STATE_H / (WINDOW_H * _ROWS)
+            return np.stack([x, y], axis=1)
+
+        parts: list[tuple[Points, tuple[int, ...]]] = []
+        for body in (*car.wheels, car.hull):
+            place = body.transform
+            colour = tuple(int(part * 255) for part in body.color)
+            for fixture in body.fixtures:
+                parts.append((on_frame([place * corner for corner in fixture.shape.vertices]), colour))
+            stripe = _stripe(body)
+            if stripe is not None:
+                parts.append((on_frame([place * corner for corner in stripe]), WHEEL_WHITE))
+        corners = np.concatenate([points for points, _ in parts])
+        left, top = np.floor(corners.min(0)).astype(int).clip(0, PIXELS - 1)
+        right, below = np.ceil(corners.max(0)).astype(int).clip(1, PIXELS)
+        if right <= left or below <= top:
+            return frame
+        patch = Image.fromarray(frame[top:below, left:right])
+        big = patch.resize((patch.width * _SHARP, patch.height * _SHARP), Image.Resampling.NEAREST)
+        pen = ImageDraw.Draw(big)
+        for points, colour in parts:
+            places = (points - (left, top)) * _SHARP - 0.5
+            pen.polygon([(float(x), float(y)) for x, y in places], fill=colour)
+        frame[top:below, left:right] = np.asarray(big.reduce(_SHARP))
+        return frame
+
+
+def _turn(angle: float) -> Points:
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+def _on_map(x: float, y: float, scale: int = 1) -> tuple[float, float]:
+    return (x + PLAYFIELD) * _MAP * scale, (PLAYFIELD - y) * _MAP * scale
+
+
+def _grass() -> Frame:
+    """Return the map without a track: grass, and the patches that the official renderer lays on it."""
+    ground = Image.new("RGB", (_SIDE, _SIDE), (102, 204, 102))
+    pen = ImageDraw.Draw(ground)
+    for x in range(-20, 20, 2):
+        for y in range(-20, 20, 2):
+            left, below = _on_map(GRASS_DIM * x, GRASS_DIM * y)
+            right, above = _on_map(GRASS_DIM * (x + 1), GRASS_DIM * (y + 1))
+            pen.rectangle((round(left), round(above), round(right) - 1, round(below) - 1), fill=(102, 230, 102))
+    return np.asarray(ground)
+
+
+def _stripe(body: Any) -> list[tuple[float, float]] | None:
+    """Return the corners of the white stripe on a wheel that is on its upper side, or None."""
+    if not hasattr(body, "phase"):
+        return None
+    first, last = body.phase, body.phase + 1.2
+    high, low = math.cos(first), math.cos(last)
+    if math.sin(first) > 0 and math.sin(last) > 0:
+        return None
+    if math.sin(first) > 0:
+        high = float(np.sign(high))
+    if math.sin(last) > 0:
+        low = float(np.sign(low))
+    half, reach = WHEEL_W * SIZE, WHEEL_R * SIZE
+    return [(-half, reach * high), (half, reach * high), (half, reach * low), (-half, reach * low)]

@@ -1,0 +1,170 @@
+"""The environments that recipes can name, with their settings. Nothing heavy is imported before one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+from pydantic import Field
+
+from gdl_core.config import Settings
+from gdl_core.errors import UnknownNameError, did_you_mean
+from gdl_world.environment import Actions, Environment, need
+
+
+class DodgeSettings(Settings):
+    """Settings of `dodge`."""
+
+    cap: int = Field(400, ge=1, le=100_000, description="steps after which an episode is cut off")
+    tv: bool = Field(False, description="a screen on the wall shows noise while the player stands on the left")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An environment by name: its settings, what it is in one line, and how it is made of its settings."""
+
+    settings: type[Settings]
+    summary: str
+    build: Callable[[Settings], Environment]
+
+
+def _dodge(settings: Settings) -> Environment:
+    assert isinstance(settings, DodgeSettings)
+    need("the environment dodge", "world", "gymnasium")
+    from gdl_world.envs.dodge import SIZE, Dodge
+
+    return Environment(
+        name="dodge",
+        shape=(3, SIZE, SIZE),
+        actions=Actions(choices=3, still=0, sweep=(1, 2)),
+        cap=settings.cap,
+        make=lambda rows: Dodge(rows, settings.cap, settings.tv),
+        slots=64,
+        periods=(4, 8, 12, 16, 20, 24, 32, 48),
+        hold=(1, 8),
+        about={"environment": "dodge", "version": 1, **settings.model_dump()},
+    )
+
+
+class DoomSettings(Settings):
+    """Settings of `takecover`."""
+
+    skip: int = Field(4, ge=1, le=35, description="tics for which an action is held; 35 are a second")
+
+
+def _doom(settings: Settings) -> Environment:
+    assert isinstance(settings, DoomSettings)
+    need("the environment takecover", "doom", "gymnasium", "vizdoom")
+    from importlib.metadata import version
+
+    from gdl_world.envs.doom import SIZE, TICS, TakeCover
+    from gdl_world.envs.many import Many
+
+    shape, actions, skip = (3, SIZE, SIZE), Actions(choices=3, still=0, sweep=(1, 2)), settings.skip
+    return Environment(
+        name="takecover",
+        shape=shape,
+        actions=actions,
+        cap=-(-TICS // skip),
+        make=lambda rows: Many(lambda: TakeCover(skip), rows, shape, actions),
+        slots=16,
+        periods=tuple(max(1, tics // skip) for tics in (32, 64, 88, 100, 116, 128, 144, 176)),
+        hold=(1, max(1, 10 // skip)),
+        about={"environment": "takecover", "version": version("vizdoom"), **settings.model_dump()},
+    )
+
+
+class CarSettings(Settings):
+    """Settings of `car`."""
+
+    renderer: Literal["fast", "official"] = Field(
+        "fast", description="fast to learn with, official to be scored with; they show nearly the same"
+    )
+    skip: int = Field(1, ge=1, le=50, description="steps for which an action is held; 50 are a second")
+
+
+def _car(settings: Settings) -> Environment:
+    assert isinstance(settings, CarSettings)
+    need("the environment car", "box2d", "gymnasium", "Box2D", "pygame")
+    import os
+    from importlib.metadata import version
+
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    from gdl_world.envs.car import PIXELS, STEPS, Car
+    from gdl_world.envs.many import Many
+
+    shape, fast, skip = (3, PIXELS, PIXELS), settings.renderer == "fast", settings.skip
+    actions = Actions(numbers=2, still=(0.0, 0.0), sweep=((-0.1, 0.1), (0.1, 0.1)))
+    return Environment(
+        name="car" if fast else "car, official frames",
+        shape=shape,
+        actions=actions,
+        cap=-(-STEPS // skip),
+        make=lambda rows: Many(lambda: Car(fast, skip), rows, shape, actions),
+        slots=16,
+        periods=tuple(max(1, steps // skip) for steps in (10, 20, 40, 80, 160)),
+        hold=(1, max(1, 20 // skip)),
+        about={"environment": "CarRacing-v3", "version": version("gymnasium"), **settings.model_dump()},
+    )
+
+
+class GymnasiumSettings(Settings):
+    """Settings of environments of gymnasium."""
+
+    size: int = Field(64, ge=8, le=512, description="pixels a side that pictures are shrunk to")
+    cap: int = Field(1000, ge=1, le=1_000_000, description="steps after which an episode is cut off")
+    skip: int = Field(1, ge=1, le=100, description="steps for which an action is held")
+
+
+def _any_gymnasium(name: str) -> Entry:
+    def build(settings: Settings) -> Environment:
+        assert isinstance(settings, GymnasiumSettings)
+        from gdl_world.envs.any_gymnasium import AnyGymnasium
+        from gdl_world.envs.many import Many
+
+        shape, cap = (3, settings.size, settings.size), settings.cap
+        one = AnyGymnasium(name, settings.size, settings.skip)
+        one.close()
+        return Environment(
+            name=name,
+            shape=shape,
+            actions=one.actions,
+            cap=cap,
+            make=lambda rows: Many(lambda: AnyGymnasium(name, settings.size, settings.skip), rows, shape, one.actions),
+            slots=8,
+            hold=(1, 8),
+            about={"environment": name, "version": "gymnasium", **settings.model_dump()},
+        )
+
+    return Entry(GymnasiumSettings, "An environment of gymnasium.", build)
+
+
+ENVIRONMENTS: Mapping[str, Entry] = {
+    "dodge": Entry(DodgeSettings, "Balls fall and are thrown; run left and right. Built in.", _dodge),
+    "car": Entry(CarSettings, "Gymnasium's CarRacing-v3, with a fast renderer to learn with.", _car),
+    "takecover": Entry(DoomSettings, "VizDoom's Take Cover: run left and right, and live.", _doom),
+}
+
+
+def find(name: str) -> Entry:
+    """Return the environment of that name, ours or gymnasium's.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name in ENVIRONMENTS:
+        return ENVIRONMENTS[name]
+    known: list[str] = list(ENVIRONMENTS)
+    if find_spec("gymnasium") is not None:
+        import gymnasium
+
+        if name in gymnasium.registry:
+            return _any_gymnasium(name)
+        known += gymnasium.registry
+    ours = ", ".join(ENVIRONMENTS)
+    raise UnknownNameError(
+        f"unknown environment '{name}'{did_you_mean(name, known)} (there are {ours}, and gymnasium's by their ids)"
+    )

@@ -1,0 +1,143 @@
+"""`evolve`: search for a controller by evolution, in a dream or in the real environment. Broken off, it goes on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from gdl_core.arguments import StepArguments
+from gdl_core.values import TrainedModel
+from gdl_world.steps.inputs import EnvironmentInput, MemoryModel, VisionModel, is_a, need_fit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gdl_core.registry import Registry
+    from gdl_core.steps.context import StepContext
+    from gdl_world.agent import Agent
+    from gdl_world.environment import Environment
+
+
+class Arguments(StepArguments):
+    """Arguments of `evolve`."""
+
+    env: EnvironmentInput = Field(description="a dream, or a real environment")
+    vision: VisionModel = Field(description="the world/vision that the agent sees by")
+    memory: MemoryModel | None = Field(None, description="its world/memory; left out: it knows what it sees, no more")
+    generations: int = Field(60, ge=1, le=100_000, description="generations")
+    population: int = Field(64, ge=4, le=4096, description="candidates of a generation")
+    rollouts: int = Field(16, ge=1, le=4096, description="episodes that each candidate is judged by")
+    sigma: float = Field(0.1, gt=0, le=100, description="step size that the search begins with")
+    covariance: Literal["full", "diagonal"] = Field(
+        "diagonal", description="what is learned of the search's directions"
+    )
+    weight_decay: float = Field(0.01, ge=0, le=1000, description="how much large parameters are charged for")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of a dream's memory")
+
+    def gives_roles(self, registry: Registry) -> frozenset[str]:
+        """An agent acts."""
+        return frozenset({"acts"})
+
+
+def run(arguments: Arguments, context: StepContext) -> TrainedModel:
+    """Return the agent whose controller is the mean of the last generation's distribution."""
+    import numpy as np
+    import torch
+
+    from gdl_core.latent.fingerprint import fingerprint
+    from gdl_core.training.evolve import EvolutionConfig, evolve
+
+    env: Environment = arguments.env
+    agent = _agent(arguments, env)
+    settings = EvolutionConfig(
+        generations=arguments.generations,
+        population=arguments.population,
+        sigma=arguments.sigma,
+        covariance=arguments.covariance,
+        weight_decay=arguments.weight_decay,
+    )
+    key = (
+        f"evolve {env.described} {arguments.vision.fingerprint} "
+        f"{arguments.memory.fingerprint if arguments.memory else ''} {settings.model_dump_json()} "
+        f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed}"
+    )
+    evaluate = _judge(arguments, agent, context)
+    found = evolve(
+        evaluate, np.zeros(len(agent.parameters_of_controller)), settings, context.folder, context.noise,
+        context.progress, context.cancelled, key=key,
+    )  # fmt: skip
+    agent.parameters_of_controller.copy_(torch.from_numpy(found.mean))
+    last: Any = found.history.rows[-1]
+    resumed = f", gone on from generation {found.resumed_from}" if found.resumed_from else ""
+    context.note(
+        f"evolve: {found.generations} generations of {arguments.population} candidates, {arguments.rollouts} episodes "
+        f"each, in {found.seconds:.0f} s in {env.name}{resumed}; the last earned {last[1]:.4g} on average"
+    )
+    described = agent.config.model_dump(mode="json")
+    return TrainedModel(
+        model=agent,
+        name="world/agent",
+        version=arguments.vision.version,
+        config=described,
+        data_shape=tuple(agent.data_shape),
+        tile=arguments.vision.tile,
+        fingerprint=fingerprint(agent, described),
+        data={"name": env.name, "fingerprint": arguments.vision.data.get("fingerprint", ""), "columns": {}},
+        history=found.history,
+        training={"seed": context.noise.seed, "generations": found.generations, "environment": dict(env.described)},
+    )
+
+
+def _agent(arguments: Arguments, env: Environment) -> Agent:
+    from gdl_world.agent import Agent
+    from gdl_world.config import AgentConfig
+    from gdl_world.memory import Memory
+    from gdl_world.vision import Vision
+
+    vision = is_a(arguments.vision, Vision, "world/vision")
+    need_fit("the vision and the environment", tuple(vision.data_shape), tuple(env.shape))
+    memory = None if arguments.memory is None else is_a(arguments.memory, Memory, "world/memory")
+    config = AgentConfig(
+        vision=vision.config.model_dump(mode="json"),
+        memory=None if memory is None else memory.config.model_dump(mode="json"),
+        sequence=(1, 1) if memory is None else tuple(memory.data_shape),
+        choices=env.actions.choices,
+        numbers=env.actions.numbers,
+    )
+    agent = Agent(config, tuple(vision.data_shape))
+    agent.vision.load_state_dict(vision.state_dict())
+    if memory is not None and agent.memory is not None:
+        need_fit("vision and memory", vision.latent_shape, memory.latent_shape)
+        agent.memory.load_state_dict(memory.state_dict())
+    return agent.eval()
+
+
+def _judge(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
+    """Return what evaluates candidates: each generation has seeds of its own, the same for all its candidates."""
+    import torch
+
+    from gdl_world.play import dream_returns, episode_seeds, real_returns
+
+    env: Environment = arguments.env
+    precision = torch.bfloat16 if arguments.precision == "bf16" else torch.float32
+    worlds = None if env.dream is not None else env.make(arguments.population * arguments.rollouts)
+
+    def judge(candidates: NDArray[np.float64], generation: int) -> NDArray[np.float64]:
+        started = time.monotonic()
+        parameters = torch.from_numpy(candidates).float()
+        seeds = episode_seeds(context.noise.stream("episodes"), generation * arguments.rollouts, arguments.rollouts)
+        if env.dream is not None:
+            earned, _ = dream_returns(
+                agent, parameters, env.dream, torch.tensor(seeds), context.check_cancelled, precision=precision
+            )
+            fitness = earned.mean(1).numpy()
+        else:
+            assert worlds is not None
+            fitness = real_returns(agent, parameters, worlds, seeds, env.cap, context.check_cancelled).mean(1)
+        context.progress(generation, arguments.generations, seconds=time.monotonic() - started)
+        return fitness
+
+    return judge

@@ -1,0 +1,72 @@
+"""`rollouts`: play episodes and keep what was seen and done. Broken off and run again, it goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from gdl_core.arguments import Accepts, StepArguments
+from gdl_world.steps.inputs import EnvironmentInput, is_a
+
+if TYPE_CHECKING:
+    from gdl_core.data.episodes import Episodes
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(StepArguments):
+    """Arguments of `rollouts`."""
+
+    env: EnvironmentInput = Field(description="the environment")
+    policy: Literal["random", "still", "sweep"] | Annotated[Any, Accepts("model", roles=("acts",))] = Field(
+        "random", description="who plays: random, still, sweep, or an agent"
+    )
+    episodes: int = Field(100, ge=1, le=1_000_000, description="how many episodes")
+    explore: float = Field(
+        0.0, ge=0, le=1, description="share of the steps at which an agent does something at random instead"
+    )
+    held_out: float = Field(0.1, ge=0, lt=1, description="share of the episodes that is held out")
+    first: Annotated[Any, Accepts("episodes")] | None = Field(
+        None, description="episodes of the same environment that these are added to"
+    )
+
+
+def run(arguments: Arguments, context: StepContext) -> Episodes:
+    """Return the episodes, those of seeds 0, 1, 2 … of this step."""
+    from gdl_core.data.dataset import fingerprint
+    from gdl_world.agent import Agent
+    from gdl_world.baselines import Exploring, baseline
+    from gdl_world.collect import collect, copy
+    from gdl_world.environment import Environment
+    from gdl_world.play import AgentPolicy
+    from gdl_world.steps.inputs import need_fit
+    from gdl_world.store import Store
+
+    env = arguments.env
+    assert isinstance(env, Environment)
+    if isinstance(arguments.policy, str):
+        policy: Any = baseline(arguments.policy, env, period=env.periods[0])
+        played = arguments.policy
+    else:
+        agent = is_a(arguments.policy, Agent, "that evolve made")
+        need_fit("the agent and the environment", tuple(agent.data_shape), env.shape)
+        policy, played = AgentPolicy(agent), arguments.policy.fingerprint
+    if arguments.explore:
+        policy = Exploring(policy, env, arguments.explore)
+    before = arguments.first
+    key = fingerprint(
+        "rollouts", env.described, played, arguments.explore, context.noise.key_seed,
+        "" if before is None else before.fingerprint,
+    )  # fmt: skip
+    store = Store(context.folder / "episodes", env.shape, env.actions.numbers, key, env.described)
+    if before is not None:
+        copy(before, store, context.check_cancelled)
+    already = 0 if before is None else len(before.seeds)
+    collect(env, policy, store, already + arguments.episodes, context.noise, context.progress, context.check_cancelled)
+    found = store.value(f"{env.name} played", context.noise, arguments.held_out)
+    mine = found.returns[already:]
+    context.note(
+        f"rollouts: {len(mine)} episodes of {env.name}, {int(found.lengths[already:].sum()):,} steps, "
+        f"{mine.mean():.4g} on average ({mine.std():.3g} standard deviation)"
+    )
+    return found

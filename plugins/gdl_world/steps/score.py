@@ -1,0 +1,114 @@
+"""`score`: what agents earn in a real environment on episodes that nobody has seen, beside blind players."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from gdl_core.arguments import StepArguments
+from gdl_core.errors import DataError
+from gdl_core.values import Cell, Table
+from gdl_world.steps.inputs import AgentModel, EnvironmentInput, is_a, need_fit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gdl_core.steps.context import StepContext
+    from gdl_world.environment import Environment
+    from gdl_world.play import Policy
+
+_HEADER = ("player", "mean", "standard error", "median", "lowest", "highest", "steps", "episodes", "seeds", "note")
+
+
+class Arguments(StepArguments):
+    """Arguments of `score`."""
+
+    env: EnvironmentInput = Field(description="the environment; a dream where dreams are to be compared with it")
+    agents: dict[str, AgentModel] = Field({}, description="agents by the names that the table calls them")
+    baselines: list[Literal["random", "still", "sweep"]] = Field(
+        ["random", "still", "sweep"], description="who else plays the same episodes"
+    )
+    episodes: int = Field(100, ge=2, le=100_000, description="episodes that each plays")
+    search: int = Field(50, ge=2, le=100_000, description="episodes that each half-period of a sweep is tried on")
+
+
+def run(arguments: Arguments, context: StepContext) -> Table:
+    """Return a row for each player; all play the same episodes."""
+    from gdl_world.agent import Agent
+    from gdl_world.baselines import baseline
+    from gdl_world.play import AgentPolicy, episode_seeds
+
+    env: Environment = arguments.env
+    if env.dream is not None:
+        raise DataError("score needs a real environment; what is earned in a dream proves nothing")
+    seeds = episode_seeds(context.noise.stream("score"), 0, arguments.episodes)
+    total = len(arguments.baselines) + len(arguments.agents)
+    rows: list[Any] = []
+    for name in arguments.baselines:
+        context.progress(len(rows), total)
+        period, note = _best_period(env, arguments.search, context) if name == "sweep" else (0, "")
+        label = {"sweep": "blind sweep"}.get(name, name)
+        rows.append(_row(label, *_played(env, baseline(name, env, period), seeds, context), seeds, note))
+    for called, trained in arguments.agents.items():
+        context.progress(len(rows), total)
+        agent = is_a(trained, Agent, "that evolve made")
+        need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
+        where = trained.data.get("name", "")
+        note = f"evolved in {where}" + ("" if agent.memory is not None else ", without a memory")
+        rows.append(_row(called, *_played(env, AgentPolicy(agent), seeds, context), seeds, note))
+    for row in rows:
+        context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
+    return Table(_HEADER, tuple(rows), f"earned in {env.name}")
+
+
+def _played(
+    env: Environment, policy: Policy, seeds: Sequence[int], context: StepContext
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return what is earned in each episode, and its steps."""
+    import numpy as np
+
+    from gdl_world.play import play
+
+    rows = min(env.slots, len(seeds))
+    worlds = env.make(rows)
+    earned, steps = [], []
+    try:
+        for first in range(0, len(seeds), rows):
+            some = list(seeds[first : first + rows])
+            padded = some + [some[-1]] * (rows - len(some))
+            got, lasted, _ = play(worlds, policy, padded, env.cap, stop=context.check_cancelled)
+            earned.append(got[: len(some)])
+            steps.append(lasted[: len(some)])
+    finally:
+        worlds.close()
+    return np.concatenate(earned), np.concatenate(steps)
+
+
+def _best_period(env: Environment, episodes: int, context: StepContext) -> tuple[int, str]:
+    """Return the half-period that earns most on episodes of their own, and what was tried."""
+    from gdl_world.baselines import Sweep
+    from gdl_world.play import episode_seeds
+
+    seeds = episode_seeds(context.noise.stream("search"), 0, episodes)
+    tried = {
+        period: float(_played(env, Sweep(env.actions, period), seeds, context)[0].mean()) for period in env.periods
+    }
+    best = max(tried, key=lambda period: tried[period])
+    told = ", ".join(f"{period}: {mean:.4g}" for period, mean in tried.items())
+    return best, f"half-period {best}, the best on {episodes} other episodes ({told})"
+
+
+def _row(
+    name: str, earned: NDArray[np.float64], steps: NDArray[np.int64], seeds: Sequence[int], note: str
+) -> tuple[Cell, ...]:
+    import numpy as np
+
+    n = len(earned)
+    return (
+        name, float(earned.mean()), float(earned.std(ddof=1) / n**0.5), float(np.median(earned)), float(earned.min()),
+        float(earned.max()), float(steps.mean()), n, f"{seeds[0]} …", note,
+    )  # fmt: skip

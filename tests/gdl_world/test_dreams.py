@@ -1,0 +1,181 @@
+"""A dream is an environment, its noise is that of its seeds, and packing changes nothing of what is earned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from world_toys import LATENT, agent, arena, dream
+
+from gdl_core.noise import Noise
+from gdl_world.controller import decide, parameter_count, told
+from gdl_world.dream import DreamEnv
+from gdl_world.environment import Actions
+from gdl_world.memory import Outlook
+from gdl_world.play import AgentPolicy, dream_returns, episode_seeds, play, real_returns
+
+SEEDS = torch.tensor([11, 12, 13])
+
+
+def _population(n: int, remembers: bool = True) -> torch.Tensor:
+    return Noise(8).normal(n, (len(agent(remembers).parameters_of_controller),))
+
+
+def test_a_dream_is_the_same_alone_and_in_company() -> None:
+    world = dream()
+    actions = [np.array([0, 1, 2, 1, 0]) for _ in range(8)]
+    many, one = DreamEnv(world, 5), DreamEnv(world, 1)
+    many.reset(seed=[1, 2, 3, 4, 5])
+    one.reset(seed=[4])
+    for action in actions:
+        here, reward, *_ = many.step(action)
+        there, alone, *_ = one.step(action[3:4])
+        np.testing.assert_allclose(here[3], there[0], rtol=1e-5, atol=1e-6)
+        assert reward[3] == pytest.approx(alone[0], rel=1e-5, abs=1e-6)
+
+
+def test_the_same_seed_dreams_the_same_dream_and_another_seed_another() -> None:
+    runs = []
+    for seed in (5, 5, 6):
+        env = DreamEnv(dream(), 2)
+        env.reset(seed=seed)
+        runs.append(np.stack([env.step(np.array([1, 2]))[0] for _ in range(5)]))
+    assert np.array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_an_ended_row_stands_still_and_can_be_begun_again() -> None:
+    env = DreamEnv(dream(ended=0.01), 3)  # whatever is likelier than that ends it
+    first, _ = env.reset(seed=[1, 2, 3])
+    seen, reward, over, cut, info = env.step(np.array([0, 1, 2]))
+    assert over.all()
+    assert not cut.any()
+    assert (info["ended"] > 0.01).all()
+    again, reward, over, _, _ = env.step(np.array([0, 1, 2]))
+    assert np.array_equal(again, seen)
+    assert not over.any()
+    assert (reward == 0).all()
+    begun, _ = env.reset(seed=[1, 9, 9], options={"reset_mask": np.array([True, False, False])})
+    assert np.array_equal(begun[0], first[0])
+    assert np.array_equal(begun[1:], seen[1:])
+
+
+def test_rows_at_different_times_have_the_noise_of_theirs() -> None:
+    world = dream(cap=50)
+    env, other = DreamEnv(world, 2), DreamEnv(world, 1)
+    env.reset(seed=[1, 2])
+    env.step(np.array([0, 0]))
+    env.reset(seed=[7, 0], options={"reset_mask": np.array([True, False])})
+    other.reset(seed=[7])
+    for _ in range(3):
+        np.testing.assert_allclose(
+            env.step(np.array([2, 1]))[0][0], other.step(np.array([2]))[0][0], rtol=1e-5, atol=1e-6
+        )
+
+
+def test_its_spaces_hold_what_it_gives() -> None:
+    env = DreamEnv(dream(cap=3), 4)
+    seen, _ = env.reset(seed=1)
+    assert env.observation_space.contains(seen)
+    for time in range(3):
+        seen, _, over, cut, _ = env.step(env.action_space.sample())
+        assert env.observation_space.contains(seen)
+        assert (over | cut).all() == (time == 2)
+    assert env.frames().shape == (4, 32, 32, 3)
+
+
+def test_components_come_as_often_as_they_weigh() -> None:
+    world = dream()
+    n = 20_000
+    logits = torch.log(torch.tensor([0.2, 0.5, 0.3])).expand(n, 1, 3)
+    mean = torch.tensor([-10.0, 0.0, 10.0]).expand(n, 1, 3)
+    outlook = Outlook(logits, mean, torch.full_like(mean, -3.0), torch.zeros(n), torch.zeros(n))
+    drawn = world.draw(outlook, torch.rand(n, 1), torch.randn(n, 1))[:, 0]
+    shares = [float(((drawn - at).abs() < 2).float().mean()) for at in (-10.0, 0.0, 10.0)]
+    assert shares == pytest.approx([0.2, 0.5, 0.3], abs=0.02)
+    near = drawn[(drawn.abs() < 2)]
+    assert float(near.std()) == pytest.approx(np.exp(-3.0), rel=0.05)
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_packing_changes_nothing(remembers: bool) -> None:
+    world, player = dream(ended=0.25, cap=40, doubt=20), agent(remembers)
+    population = _population(4, remembers)
+    packed = dream_returns(player, population, world, SEEDS)
+    loose = dream_returns(player, population, world, SEEDS, pack=False)
+    assert packed[1].min() < packed[1].max(), "nothing ended early, so that nothing was packed"
+    assert torch.equal(packed[1], loose[1])
+    torch.testing.assert_close(packed[0], loose[0])
+
+
+def test_candidates_meet_the_same_dreams() -> None:
+    world, player = dream(cap=20), agent()
+    population = _population(1).repeat(3, 1)
+    earned, lasted = dream_returns(player, population, world, SEEDS)
+    torch.testing.assert_close(earned[0], earned[1])
+    torch.testing.assert_close(earned[0], earned[2])
+    assert torch.equal(lasted[0], lasted[2])
+
+
+def test_a_population_plays_a_dream_as_its_environment_does() -> None:
+    world, player = dream(cap=15), agent()
+    population = _population(2)
+    earned, _ = dream_returns(player, population, world, SEEDS)
+    env = DreamEnv(world, 3)
+    for candidate, parameters in enumerate(population):
+        z, _ = env.reset(seed=SEEDS.tolist())
+        state, total = None, np.zeros(3)
+        for _ in range(15):
+            action, state = player.decide(torch.from_numpy(z), state, parameters)
+            z, reward, *_ = env.step(action.numpy())
+            total += reward
+        np.testing.assert_allclose(earned[candidate].numpy(), total, rtol=1e-4)
+
+
+def test_bf16_is_near() -> None:
+    world, player = dream(cap=5, ended=0.99), agent()
+    wide, _ = dream_returns(player, _population(3), world, SEEDS)
+    narrow, _ = dream_returns(player, _population(3), world, SEEDS, precision=torch.bfloat16)
+    assert torch.allclose(wide, narrow, rtol=0.1, atol=0.1)
+
+
+def test_a_population_outside_plays_as_each_alone() -> None:
+    env, player = arena(), agent()
+    population, seeds = _population(3), [5, 6]
+    earned = real_returns(player, population, env.make(6), seeds, env.cap)
+    for candidate, parameters in enumerate(population):
+        alone, _, _ = play(env.make(2), AgentPolicy(player, parameters[None].repeat(2, 1)), seeds, env.cap)
+        assert np.array_equal(earned[candidate], alone)
+
+
+def test_an_agent_acts_as_its_policy_says() -> None:
+    player, env = agent(), arena()
+    frames, _ = env.make(3).reset(seed=[1, 2, 3])
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    first, state = player.act(x, None, Noise(1))
+    again, _ = player.act(x, None, Noise(1))
+    assert torch.equal(first, again)
+    assert first.dtype == torch.int64
+    assert state[0].shape == (3, 16)
+    alone, _ = player.act(x[2:], None, Noise(1).at(2))
+    assert alone[0] == first[2]
+
+
+def test_a_controller_is_a_matrix_and_a_bias() -> None:
+    actions = Actions(numbers=2)
+    parameters = Noise(1).normal(1, (parameter_count(3, actions),))[0]
+    known = Noise(2).normal(5, (3,))
+    matrix = parameters.reshape(4, 2)
+    wanted = torch.tanh(known @ matrix[:3] + matrix[3])
+    torch.testing.assert_close(decide(parameters, known, actions), wanted)
+    torch.testing.assert_close(decide(parameters.repeat(5, 1), known, actions), wanted)
+    assert told(wanted, actions) is not None
+    assert told(torch.tensor([1]), Actions(choices=3)).tolist() == [[0, 1, 0]]
+
+
+def test_episodes_of_a_stream_have_seeds_of_their_own() -> None:
+    seeds = episode_seeds(Noise(1), 0, 1000)
+    assert len(set(seeds)) == 1000
+    assert seeds[5:10] == episode_seeds(Noise(1), 5, 5)
+    assert all(0 <= seed < 1 << 31 for seed in seeds)
+    assert agent().vision.config.latent == LATENT

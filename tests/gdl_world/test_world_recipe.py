@@ -1,0 +1,173 @@
+"""The whole road in one recipe: collect, see, remember, dream, evolve, score, film; and what goes wrong, in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gdl_core import media
+from gdl_core.errors import CancelledError, GdlError, RecipeError
+from gdl_core.model_file import read_model
+from gdl_core.recipe.check import check_text
+from gdl_core.recipe.execute import run_recipe
+from gdl_core.registry import get_registry
+
+ROAD = """
+gdl: 1
+title: A small road
+seed: 3
+steps:
+  arena:  {do: env, name: dodge, set: {cap: 50}}
+  play:   {do: rollouts, env: $arena, episodes: 12}
+  eye:    {do: train, model: vision, data: $play, for: 20 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4}}
+  codes:  {do: sequences, episodes: $play, vision: $eye, length: 16}
+  memory: {do: train, model: memory, data: $codes, for: 20 steps, batch: 16, precision: fp32, set: {hidden: 16}}
+  told:   {do: measure, model: $memory, data: $codes, save: told.md}
+  dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1, cap: 20}
+  player: {do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 6, rollouts: 2,
+           save: player.gdl}
+  blank:  {do: untrained, model: $memory}
+  real:   {do: evolve, env: $arena, vision: $eye, memory: $blank, generations: 2, population: 4, rollouts: 2}
+  seeing: {do: evolve, env: $dream, vision: $eye, generations: 1, population: 4, rollouts: 2}
+  again:  {do: rollouts, env: $arena, policy: $player, episodes: 4, explore: 0.2, first: $play}
+  more:   {do: train, model: vision, data: $again, for: 2 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4}}
+  proof:  {do: score, env: $arena, agents: {dreamer: $player, real: $real, eye alone: $seeing}, episodes: 8, search: 4,
+           save: [proof.csv, proof.md]}
+  film:   {do: film, env: $arena, dream: $dream, agent: $player, steps: 12, save: film.webp}
+"""
+
+
+def _run(text: str, folder: Path, **options: Any) -> Any:
+    registry = get_registry()
+    return run_recipe(check_text(text, registry, base=folder.parent), folder, registry, device="cpu", **options)
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("road") / "run"
+    _run(ROAD, folder)
+    return folder
+
+
+def test_the_road_is_walked_to_its_end(road: Path) -> None:
+    table = media.read(road / "proof.csv", get_registry())
+    players = table.column("player")
+    assert players == ("random", "still", "blind sweep", "dreamer", "real", "eye alone")
+    assert all(float(str(mean)) > 5 for mean in table.column("mean"))
+    assert all(float(str(error)) >= 0 for error in table.column("standard error"))
+    notes = dict(zip(players, table.column("note"), strict=True))
+    assert "the best on 4 other episodes" in notes["blind sweep"]
+    assert notes["dreamer"] == "evolved in a dream of dodge"
+    assert notes["eye alone"].endswith("without a memory")
+    film = media.read(road / "film.webp", get_registry())
+    assert 2 <= len(film.pixels) <= 12
+    assert film.pixels.std() > 20
+    told = (road / "told.md").read_text()
+    assert "copy of the last z" in told
+    assert "told no action" in told
+
+
+def test_an_agent_is_one_file(road: Path) -> None:
+    trained = read_model(road / "player.gdl")
+    assert trained.model.roles() == {"acts"}
+    assert len(trained.history.rows) == 3
+    assert trained.training["environment"]["temperature"] == 1.1
+    assert float(trained.model.parameters_of_controller.abs().sum()) > 0  # type: ignore[union-attr]
+
+
+def test_episodes_grow_by_those_of_an_agent(road: Path) -> None:
+    before, after = (
+        json.loads((road / ".gdl" / step / "episodes" / "episodes.json").read_text())["episodes"]
+        for step in ("play", "again")
+    )
+    assert len(after) == 16
+    assert after[:12] == before
+
+
+def test_stopped_anywhere_it_ends_the_same(road: Path, tmp_path: Path) -> None:
+    for stop in (3, 40, 90, 150, 400):
+        asked = 0
+
+        def cancelled(stop: int = stop) -> bool:
+            nonlocal asked
+            asked += 1
+            return asked == stop
+
+        try:
+            _run(ROAD, tmp_path / "run", cancelled=cancelled)
+        except CancelledError:
+            continue
+    _run(ROAD, tmp_path / "run")
+    for name in ("proof.csv", "told.md", "film.webp"):
+        assert (tmp_path / "run" / name).read_bytes() == (road / name).read_bytes(), name
+    mine, other = (read_model(folder / "player.gdl") for folder in (tmp_path / "run", road))
+    assert mine.fingerprint == other.fingerprint
+
+
+def _steps(**changed: str) -> str:
+    lines = {
+        "arena": "{do: env, name: dodge, set: {cap: 20}}",
+        "play": "{do: rollouts, env: $arena, episodes: 3}",
+        "eye": "{do: train, model: vision, data: $play, for: 1 steps, batch: 8, set: {latent: 4, width: 4}}",
+        **changed,
+    }
+    return "gdl: 1\ntitle: t\nseed: 1\nsteps:\n" + "".join(f"  {name}: {step}\n" for name, step in lines.items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"arena": "{do: env, name: dogde}"}, "did you mean 'dodge'"),
+        ({"arena": "{do: env, name: dodge, set: {cpa: 5}}"}, "did you mean 'cap'"),
+        ({"arena": "{do: env, name: dodge, set: {cap: 0}}"}, "greater than or equal to 1"),
+        ({"play": "{do: rollouts, env: $arena, policy: randon}"}, "policy"),
+        ({"play": "{do: rollouts, env: $arena, policy: $arena}"}, "needs a model"),
+        ({"dream": "{do: dream, vision: $eye, memory: $eye, starts: $play}"}, "needs a model that predicts"),
+        ({"proof": "{do: score, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
+        ({"codes": "{do: sequences, episodes: $arena, vision: $eye}"}, "needs an episodes"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_before_it_runs(changed: dict[str, str], words: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        check_text(_steps(**changed), get_registry())
+    assert words.replace("an episodes", "episodes") in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"memory": "{do: train, model: memory, data: $play, for: 1 steps}"}, "do: sequences"),
+        (
+            {
+                "vae": "{do: train, model: vae, data: $play, for: 1 steps, batch: 8, set: {latent: 4}}",
+                "codes": "{do: sequences, episodes: $play, vision: $vae}",
+            },
+            "world/vision is needed",
+        ),
+        (
+            {
+                "other": "{do: faces, n: 12, size: 64}",
+                "large": "{do: train, model: vision, data: $other, for: 1 steps, batch: 8, set: {latent: 4, width: 4}}",
+                "codes": "{do: sequences, episodes: $play, vision: $large}",
+            },
+            "do not fit",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told(changed: dict[str, str], words: str, tmp_path: Path) -> None:
+    with pytest.raises(GdlError, match=words):
+        _run(_steps(**changed), tmp_path / "run")
+
+
+def test_episodes_go_where_a_dataset_goes(tmp_path: Path) -> None:
+    more = {
+        "some": "{do: pick, data: $play, n: 3, save: some.png}",
+        "seen": "{do: reconstruct, model: $eye, data: $play, n: 2, save: seen.png}",
+        "numbers": "{do: measure, model: $eye, data: $play, of: [reconstruction], save: numbers.md}",
+    }
+    _run(_steps(**more), tmp_path / "run")
+    assert np.asarray(media.read(tmp_path / "run" / "some.png", get_registry()).pixels).std() > 5
