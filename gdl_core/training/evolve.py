@@ -39,14 +39,26 @@ class EvolutionConfig(Settings):
     weight_decay: float = Field(
         0.01, ge=0, le=1000, description="mean square of a candidate's parameters times this is taken off its fitness"
     )
+    watch_every: int = Field(10, ge=1, description="generations from one look at the mean to the next")
+    patience: int = Field(0, ge=0, description="looks without a better one after which it ends; 0: to the end")
     keep_seconds: float = Field(20.0, ge=0, description="seconds between checkpoints; 0: after each generation")
 
 
 @dataclass(frozen=True)
 class Evolved:
-    """What a search came to: the mean of its distribution, its curve, and where it went on from, if it did."""
+    """What a search came to.
+
+    Attributes:
+        mean: of the last distribution; of the best of those that were looked at, where they were.
+        generation: whose mean that is, counted from 1.
+        history: the curve.
+        generations: how many there were.
+        seconds: what they took.
+        resumed_from: the generation that it went on from, if it did.
+    """
 
     mean: Floats
+    generation: int
     history: Table
     generations: int
     seconds: float
@@ -62,9 +74,9 @@ def evolve(
     progress: Callable[..., None] = lambda done, total, **parts: None,
     cancelled: Callable[[], bool] = lambda: False,
     key: str = "",
-    after: Callable[[Floats, int], bool] = lambda mean, generation: False,
+    watch: Callable[[Floats, int], float] | None = None,
 ) -> Evolved:
-    """Search for parameters of high fitness, and return the mean of the last distribution, not the best candidate.
+    """Search for parameters of high fitness, and return the mean of a distribution, never the best candidate.
 
     Args:
         evaluate: called as evaluate(candidates, generation) with (population, parameters); returns what each is worth,
@@ -76,7 +88,8 @@ def evolve(
         progress: called as progress(generation, generations, **numbers).
         cancelled: asked before each generation; true writes a checkpoint and raises CancelledError.
         key: names all that the search depends on; a checkpoint with the same key is gone on from.
-        after: called as after(mean, generation) when a generation has been told; true ends the search.
+        watch: called as watch(mean, generation) every `watch_every` generations; returns what the mean is worth where
+            it counts. The best mean is what the search comes to, and `patience` ends it early.
 
     Raises:
         MissingExtraError: pycma is not installed.
@@ -89,17 +102,18 @@ def evolve(
         raise MissingExtraError("evolving a population", "world")
     folder.mkdir(parents=True, exist_ok=True)
     search = _Search(begin, config, noise)
-    told, before = _resume(search, folder, key)
+    told, before, looks = _resume(search, folder, key)
     resumed = len(told) or None
     started = saved = time.monotonic()
 
     def save() -> None:
         tensors = {"fitness": torch.from_numpy(np.array(told)), "mean": torch.from_numpy(search.mean.copy())}
-        state = {"seconds": before + time.monotonic() - started, "curve": search.curve}
+        if looks.best is not None:
+            tensors["best"] = torch.from_numpy(looks.best)
+        state = {"seconds": before + time.monotonic() - started, "looks": looks.values}
         checkpoint.save(folder, key, checkpoint.Checkpoint(len(told), tensors, state))
 
-    ended = False
-    while len(told) < config.generations and not ended:
+    while len(told) < config.generations and not looks.enough(config.patience):
         generation = len(told)
         if cancelled():
             if told:
@@ -114,15 +128,48 @@ def evolve(
             )
         row = search.tell(candidates, fitness)
         told.append(fitness)
-        ended = after(search.mean, generation)
+        last = len(told) == config.generations
+        if watch is not None and (last or len(told) % config.watch_every == 0):
+            looks.add(len(told), float(watch(search.mean, generation)), search.mean)
+            row["watched"] = looks.values[-1][1]
         progress(len(told), config.generations, **row)
-        if time.monotonic() - saved >= config.keep_seconds or len(told) == config.generations or ended:
+        if time.monotonic() - saved >= config.keep_seconds or last or looks.enough(config.patience):
             save()
             saved = time.monotonic()
-    header = ("generation", *_NUMBERS)
-    rows = tuple((index + 1, *row) for index, row in enumerate(search.curve))
+    mean, at = (search.mean, len(told)) if looks.best is None else (looks.best, looks.best_at)
     seconds = before + time.monotonic() - started
-    return Evolved(search.mean, Table(header, rows, "fitness over the generations"), len(told), seconds, resumed)
+    return Evolved(mean, at, _history(search.curve, looks), len(told), seconds, resumed)
+
+
+class _Looks:
+    """What means were worth where it counts: (generation, value) of each look, and the best of them."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[int, float]] = []
+        self.best: Floats | None = None
+
+    def add(self, generation: int, value: float, mean: Floats) -> None:
+        if self.best is None or value > max(seen for _, seen in self.values):
+            self.best = mean.copy()
+        self.values.append((generation, value))
+
+    @property
+    def best_at(self) -> int:
+        return max(self.values, key=lambda look: (look[1], -look[0]))[0]
+
+    def enough(self, patience: int) -> bool:
+        """Return whether so many looks brought nothing better."""
+        later = sum(generation > self.best_at for generation, _ in self.values) if self.values else 0
+        return patience > 0 and later >= patience
+
+
+def _history(curve: list[list[float]], looks: _Looks) -> Table:
+    if not looks.values:
+        rows = tuple((index + 1, *row) for index, row in enumerate(curve))
+        return Table(("generation", *_NUMBERS), rows, "fitness over the generations")
+    seen = dict(looks.values)
+    watched = tuple((index + 1, *row, seen.get(index + 1)) for index, row in enumerate(curve))
+    return Table(("generation", *_NUMBERS, "watched"), watched, "fitness over the generations")
 
 
 _NUMBERS = ("mean", "best", "worst", "step_size")
@@ -170,11 +217,12 @@ class _Search:
         return dict(zip(_NUMBERS, row, strict=True))
 
 
-def _resume(search: _Search, folder: Path, key: str) -> tuple[list[Floats], float]:
-    """Repeat what was told before, without evaluating; return it, and the seconds that it took then."""
+def _resume(search: _Search, folder: Path, key: str) -> tuple[list[Floats], float, _Looks]:
+    """Repeat what was told before, without evaluating; return it, the seconds that it took then, and the looks."""
+    looks = _Looks()
     found, _ = checkpoint.load_newest(folder, key)
     if found is None:
-        return [], 0.0
+        return [], 0.0, looks
     told: list[Floats] = list(found.tensors["fitness"].numpy())
     for fitness in told:
         search.tell(search.ask(), fitness)
@@ -183,4 +231,6 @@ def _resume(search: _Search, folder: Path, key: str) -> tuple[list[Floats], floa
             f"the search in {folder} cannot be repeated on this machine, whose arithmetic is another than the one "
             "it was begun on; delete the folder to begin again"
         )
-    return told, float(found.state["seconds"])
+    looks.values = [(int(generation), float(value)) for generation, value in found.state["looks"]]
+    looks.best = found.tensors["best"].numpy() if "best" in found.tensors else None
+    return told, float(found.state["seconds"]), looks

@@ -20,9 +20,10 @@ class VisionConfig(Settings):
     free_bits: float = Field(
         0.5, ge=0, le=100, description="nats a latent number that the KL of a frame is not charged for"
     )
-    scale: float = Field(
-        1.0, gt=0, le=1e4, description="weight of the reconstruction, the squared error summed over all pixels"
+    loss: Literal["bce", "mse"] = Field(
+        "bce", description="error of a pixel: cross-entropy, which finds small things sooner, or the paper's squares"
     )
+    scale: float = Field(1.0, gt=0, le=1e4, description="weight of the error, summed over all pixels, beside the KL")
     moving: float = Field(
         0.0, ge=0, le=1000, description="how much more pixels count that are not as they are on average: small things"
     )

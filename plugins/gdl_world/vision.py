@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
@@ -16,7 +17,7 @@ from gdl_world.config import VisionConfig
 class Vision(Model):
     """Encodes a frame to a diagonal Gaussian of few numbers and is charged for its KL only beyond what is free.
 
-    loss = scale · Σ (x − x̂)² + max(KL, free_bits · latent), summed over pixels and numbers, averaged over the batch.
+    loss = scale · Σ error + max(KL, free_bits · latent), summed over pixels and numbers, averaged over the batch.
     Sums and free bits are what keeps the numbers in use: averaged over pixels the error is so small that they collapse.
     """
 
@@ -35,9 +36,13 @@ class Vision(Model):
         mean, log_var = self.encoder(batch.x).float().chunk(2, dim=1)  # each (batch, latent)
         z, kl = reparameterize(mean, log_var, key=batch.noise.key(self.config.latent), kl="none")
         kl = kl.flatten(1).sum(1) if kl.dim() > 1 else kl
-        error = (self.decoder(z).float().sigmoid() - batch.x).square()
-        reconstruction = error.flatten(1).sum(1).mean()
-        weighed = reconstruction
+        logits = self.decoder(z).float()
+        squares = (logits.sigmoid() - batch.x).square()
+        reconstruction = squares.flatten(1).sum(1).mean()
+        error = squares
+        if self.config.loss == "bce":
+            error = F.binary_cross_entropy_with_logits(logits, batch.x, reduction="none")
+        weighed = error.flatten(1).sum(1).mean()
         if self.config.moving:
             away = (batch.x - batch.x.mean(0)).square().mean(1, keepdim=True)  # (batch, 1, height, width)
             weight = 1 + self.config.moving * away / (away + 0.01)

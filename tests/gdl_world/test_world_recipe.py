@@ -29,14 +29,14 @@ steps:
   told:   {do: measure, model: $memory, data: $codes, save: told.md}
   dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1, cap: 20}
   player: {do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 6, rollouts: 2,
-           save: player.gdl}
+           watch: $arena, watch_every: 2, watch_episodes: 3, save: player.gdl}
   blank:  {do: untrained, model: $memory}
   real:   {do: evolve, env: $arena, vision: $eye, memory: $blank, generations: 2, population: 4, rollouts: 2}
   seeing: {do: evolve, env: $dream, vision: $eye, generations: 1, population: 4, rollouts: 2}
   again:  {do: rollouts, env: $arena, policy: $player, episodes: 4, explore: 0.2, first: $play}
   more:   {do: train, model: vision, data: $again, for: 2 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4}}
   proof:  {do: score, env: $arena, agents: {dreamer: $player, real: $real, eye alone: $seeing}, episodes: 8, search: 4,
-           save: [proof.csv, proof.md]}
+           dreams: {dreamer: $dream}, save: [proof.csv, proof.md]}
   film:   {do: film, env: $arena, dream: $dream, agent: $player, steps: 12, save: film.webp}
 """
 
@@ -63,6 +63,9 @@ def test_the_road_is_walked_to_its_end(road: Path) -> None:
     assert "the best on 4 other episodes" in notes["blind sweep"]
     assert notes["dreamer"] == "evolved in a dream of dodge"
     assert notes["eye alone"].endswith("without a memory")
+    gauges = dict(zip(players, table.column("cheat gauge"), strict=True))
+    assert float(str(gauges["dreamer"])) > 0
+    assert gauges["random"] in (None, "")
     film = media.read(road / "film.webp", get_registry())
     assert 2 <= len(film.pixels) <= 12
     assert film.pixels.std() > 20
@@ -128,6 +131,10 @@ def _steps(**changed: str) -> str:
         ({"play": "{do: rollouts, env: $arena, policy: $arena}"}, "needs a model"),
         ({"dream": "{do: dream, vision: $eye, memory: $eye, starts: $play}"}, "needs a model that predicts"),
         ({"proof": "{do: score, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
+        (
+            {"proof": "{do: score, env: $arena, dreams: {dremer: $arena}}"},
+            "no agent is called 'dremer'",
+        ),
         ({"codes": "{do: sequences, episodes: $arena, vision: $eye}"}, "needs an episodes"),
     ],
 )

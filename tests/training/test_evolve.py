@@ -86,9 +86,36 @@ def test_weight_decay_draws_to_zero(tmp_path: Path) -> None:
     assert np.abs(held.mean).sum() < 0.5 * np.abs(loose.mean).sum()
 
 
-def test_it_can_be_ended_early(tmp_path: Path) -> None:
-    ended = evolve(near, np.zeros(12), settings(), tmp_path, Noise(1), after=lambda mean, generation: generation == 4)
-    assert ended.generations == 5
+def test_it_comes_to_the_best_mean_that_was_looked_at(tmp_path: Path) -> None:
+    worth = {5: 1.0, 10: 7.0, 15: 3.0, 20: 7.0, 25: 2.0, 30: 0.0}
+    means: dict[int, Floats] = {}
+
+    def watch(mean: Floats, generation: int) -> float:
+        means[generation + 1] = mean.copy()
+        return worth[generation + 1]
+
+    config = settings(generations=30, watch_every=5)
+    found = evolve(near, np.zeros(12), config, tmp_path / "all", Noise(1), watch=watch)
+    assert found.generation == 10
+    assert np.array_equal(found.mean, means[10])
+    assert found.history.header[-1] == "watched"
+    assert [row[-1] for row in found.history.rows if row[-1] is not None] == list(worth.values())
+    config = settings(generations=30, watch_every=5, patience=2)
+    early = evolve(near, np.zeros(12), config, tmp_path / "early", Noise(1), watch=watch)
+    assert (early.generations, early.generation) == (20, 10)
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 12
+
+    with pytest.raises(CancelledError):
+        evolve(near, np.zeros(12), config, tmp_path / "part", Noise(1), watch=watch, cancelled=cancelled)
+    part = evolve(near, np.zeros(12), config, tmp_path / "part", Noise(1), watch=watch)
+    assert part.resumed_from == 12
+    assert np.array_equal(part.mean, early.mean)
+    assert part.history == early.history
 
 
 def test_its_library_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from gdl_core.arguments import StepArguments
+from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.errors import DataError
 from gdl_core.values import TrainedModel
 from gdl_world.steps.inputs import EnvironmentInput, MemoryModel, VisionModel, is_a, need_fit
 
@@ -36,6 +37,12 @@ class Arguments(StepArguments):
     )
     weight_decay: float = Field(0.01, ge=0, le=1000, description="how much large parameters are charged for")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of a dream's memory")
+    watch: Annotated[Any, Accepts("environment")] | None = Field(
+        None, description="the real environment: the mean plays a few episodes there, and the best one is kept"
+    )
+    watch_every: int = Field(10, ge=1, le=100_000, description="generations from one look to the next")
+    watch_episodes: int = Field(16, ge=1, le=4096, description="real episodes of a look, the same each time")
+    patience: int = Field(0, ge=0, le=100_000, description="looks without a better one that end it; 0: to the end")
 
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """An agent acts."""
@@ -58,19 +65,29 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         sigma=arguments.sigma,
         covariance=arguments.covariance,
         weight_decay=arguments.weight_decay,
+        watch_every=arguments.watch_every,
+        patience=arguments.patience,
     )
     key = (
         f"evolve {env.described} {arguments.vision.fingerprint} "
         f"{arguments.memory.fingerprint if arguments.memory else ''} {settings.model_dump_json()} "
-        f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed}"
+        f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed} "
+        f"{arguments.watch.described if arguments.watch else ''} {arguments.watch_episodes}"
     )
     evaluate = _judge(arguments, agent, context)
+    watch = None if arguments.watch is None else _watch(arguments, agent, context)
     found = evolve(
         evaluate, np.zeros(len(agent.parameters_of_controller)), settings, context.folder, context.noise,
-        context.progress, context.cancelled, key=key,
+        context.progress, context.cancelled, key, watch,
     )  # fmt: skip
     agent.parameters_of_controller.copy_(torch.from_numpy(found.mean))
     last: Any = found.history.rows[-1]
+    if watch is not None:
+        best = max(float(str(row[-1])) for row in found.history.rows if row[-1] is not None)
+        context.note(
+            f"evolve: the mean of generation {found.generation} is kept, the best of those that were looked at in "
+            f"{arguments.watch.name}: {best:.4g} over {arguments.watch_episodes} episodes, which are no score"
+        )
     resumed = f", gone on from generation {found.resumed_from}" if found.resumed_from else ""
     context.note(
         f"evolve: {found.generations} generations of {arguments.population} candidates, {arguments.rollouts} episodes "
@@ -141,3 +158,23 @@ def _judge(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
         return fitness
 
     return judge
+
+
+def _watch(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
+    """Return what looks at a mean in the real environment, on the same few episodes each time."""
+    import torch
+
+    from gdl_world.play import episode_seeds, real_returns
+
+    real: Environment = arguments.watch
+    if real.dream is not None:
+        raise DataError("watch needs a real environment; what is earned in a dream is what evolves already")
+    need_fit("the vision and the environment to watch in", tuple(agent.data_shape), tuple(real.shape))
+    seeds = episode_seeds(context.noise.stream("watch"), 0, arguments.watch_episodes)
+    worlds = real.make(len(seeds))
+
+    def watch(mean: NDArray[np.float64], generation: int) -> float:
+        parameters = torch.from_numpy(mean).float()[None]
+        return float(real_returns(agent, parameters, worlds, seeds, real.cap, context.check_cancelled).mean())
+
+    return watch

@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from gdl_core.arguments import StepArguments
-from gdl_core.errors import DataError
+from gdl_core.errors import DataError, did_you_mean
 from gdl_core.values import Cell, Table
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput, is_a, need_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
+    from gdl_world.agent import Agent
     from gdl_world.environment import Environment
     from gdl_world.play import Policy
 
-_HEADER = ("player", "mean", "standard error", "median", "lowest", "highest", "steps", "episodes", "seeds", "note")
+_HEADER = (
+    "player", "mean", "standard error", "median", "lowest", "highest", "steps", "episodes", "seeds", "in its dream",
+    "cheat gauge", "note",
+)  # fmt: skip
 
 
 class Arguments(StepArguments):
@@ -32,8 +37,17 @@ class Arguments(StepArguments):
     baselines: list[Literal["random", "still", "sweep"]] = Field(
         ["random", "still", "sweep"], description="who else plays the same episodes"
     )
+    dreams: dict[str, EnvironmentInput] = Field(
+        {}, description="by the same names, the dreams that agents evolved in: what they earn there stands beside"
+    )
     episodes: int = Field(100, ge=2, le=100_000, description="episodes that each plays")
     search: int = Field(50, ge=2, le=100_000, description="episodes that each half-period of a sweep is tried on")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that each dream is that of an agent."""
+        for name in self.dreams:
+            if name not in self.agents:
+                yield ("dreams", name), f"no agent is called '{name}'{did_you_mean(name, self.agents)}"
 
 
 def run(arguments: Arguments, context: StepContext) -> Table:
@@ -58,8 +72,9 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         agent = is_a(trained, Agent, "that evolve made")
         need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
         where = trained.data.get("name", "")
+        dreamt = _dreamt(agent, arguments.dreams[called], seeds, context) if called in arguments.dreams else None
         note = f"evolved in {where}" + ("" if agent.memory is not None else ", without a memory")
-        rows.append(_row(called, *_played(env, AgentPolicy(agent), seeds, context), seeds, note))
+        rows.append(_row(called, *_played(env, AgentPolicy(agent), seeds, context), seeds, note, dreamt))
     for row in rows:
         context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
     return Table(_HEADER, tuple(rows), f"earned in {env.name}")
@@ -88,6 +103,19 @@ def _played(
     return np.concatenate(earned), np.concatenate(steps)
 
 
+def _dreamt(agent: Agent, env: Environment, seeds: Sequence[int], context: StepContext) -> float:
+    """Return what an agent earns on average in a dream."""
+    import torch
+
+    from gdl_world.play import dream_returns
+
+    if env.dream is None:
+        raise DataError("dreams of score should be dreams (do: dream)")
+    parameters = agent.parameters_of_controller[None]
+    earned, _ = dream_returns(agent, parameters, env.dream, torch.tensor(seeds), context.check_cancelled)
+    return float(earned.mean())
+
+
 def _best_period(env: Environment, episodes: int, context: StepContext) -> tuple[int, str]:
     """Return the half-period that earns most on episodes of their own, and what was tried."""
     from gdl_world.baselines import Sweep
@@ -103,12 +131,18 @@ def _best_period(env: Environment, episodes: int, context: StepContext) -> tuple
 
 
 def _row(
-    name: str, earned: NDArray[np.float64], steps: NDArray[np.int64], seeds: Sequence[int], note: str
+    name: str,
+    earned: NDArray[np.float64],
+    steps: NDArray[np.int64],
+    seeds: Sequence[int],
+    note: str,
+    dreamt: float | None = None,
 ) -> tuple[Cell, ...]:
     import numpy as np
 
     n = len(earned)
     return (
         name, float(earned.mean()), float(earned.std(ddof=1) / n**0.5), float(np.median(earned)), float(earned.min()),
-        float(earned.max()), float(steps.mean()), n, f"{seeds[0]} …", note,
+        float(earned.max()), float(steps.mean()), n, f"{seeds[0]} …", dreamt,
+        None if dreamt is None or not earned.mean() else dreamt / float(earned.mean()), note,
     )  # fmt: skip
