@@ -17,6 +17,8 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("dream", "environment", "What a memory expects, as an environment to play in."),
     ("evolve", "model", "Search for a controller by evolution, in a dream or for real."),
     ("film", "frames", "An episode as it is, as V sees it, and as M dreams it, with M's surprise."),
+    ("temperatures", "frames", "The same dream at several temperatures."),
+    ("tweak", "figure", "What each number of a vision moves: frames with one changed at a time, and a table."),
     ("score", "table", "What agents earn in the real environment, beside random, still and blind players."),
 )
 

@@ -8,7 +8,7 @@ can train, too; what it shows are V's points, and frames where it is asked to. P
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium
@@ -86,6 +86,11 @@ class Dream:
         mean, log_std = outlook.mean.gather(-1, at).squeeze(-1), outlook.log_std.gather(-1, at).squeeze(-1)
         drawn: Tensor = mean + torch.exp(log_std) * (temperature**0.5 * normal)
         return drawn
+
+
+def at_temperature(dream: Dream, temperature: float) -> Dream:
+    """Return the same dream, more or less certain."""
+    return replace(dream, temperature=temperature)
 
 
 def _key(seeds: Tensor, counter: int) -> Tensor:

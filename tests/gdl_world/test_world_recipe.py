@@ -38,6 +38,8 @@ steps:
   proof:  {do: score, env: $arena, agents: {dreamer: $player, real: $real, eye alone: $seeing}, episodes: 8, search: 4,
            dreams: {dreamer: $dream}, save: [proof.csv, proof.md]}
   film:   {do: film, env: $arena, dream: $dream, agent: $player, steps: 12, save: film.webp}
+  nights: {do: temperatures, dream: $dream, agent: $player, temperatures: [0, 1.5], steps: 6, save: nights.webp}
+  tweaks: {do: tweak, vision: $eye, episodes: $play, n: 2, columns: 3, frames: 8, save: [tweaks.png, tweaks.csv]}
 """
 
 
@@ -69,6 +71,13 @@ def test_the_road_is_walked_to_its_end(road: Path) -> None:
     film = media.read(road / "film.webp", get_registry())
     assert 2 <= len(film.pixels) <= 12
     assert film.pixels.std() > 20
+    nights = media.read(road / "nights.webp", get_registry())
+    assert len(nights.pixels) <= 6
+    tweaks = media.read(road / "tweaks.csv", get_registry())
+    moves = [float(str(value)) for value in tweaks.column("moves")]
+    assert len(moves) == 4
+    assert moves == sorted(moves, reverse=True)
+    assert sum(float(str(share)) for share in tweaks.column("of all movement")) == pytest.approx(1)
     told = (road / "told.md").read_text()
     assert "copy of the last z" in told
     assert "told no action" in told
