@@ -63,7 +63,7 @@ def lamps() -> Iterator[None]:
 
 def _env(name: str, **settings: Any) -> Any:
     entry = find(name)
-    return entry.build(entry.settings.model_validate({"size": 8, "cap": 30, **settings}))
+    return entry.build(entry.settings.model_validate({"size": 8, "cap": 30, "workers": 1, **settings}))
 
 
 @pytest.mark.parametrize("name", ["Lamp-v0", "Blind-v0", "Lots-v0"])

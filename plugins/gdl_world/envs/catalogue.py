@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -48,7 +48,30 @@ def _dodge(settings: Settings) -> Environment:
     )
 
 
-class DoomSettings(Settings):
+class Workers(Settings):
+    """Settings of environments whose rows are stepped one after another."""
+
+    workers: int = Field(0, ge=0, le=256, description="processes that share the rows; 0: as many as there are cores")
+
+
+def _vector(
+    name: str, settings: Workers, shape: tuple[int, int, int], actions: Actions, single: Callable[[], Any]
+) -> Callable[[int], Any]:
+    """Return what makes rows of a single environment, here or in several processes."""
+
+    def make(rows: int) -> Any:
+        from gdl_world.envs.many import Many
+        from gdl_world.envs.spread import Spread, cores
+
+        workers = min(settings.workers or cores(), rows)
+        if workers == 1:
+            return Many(single, rows, shape, actions)
+        return Spread(name, settings.model_dump(), rows, shape, workers)
+
+    return make
+
+
+class DoomSettings(Workers):
     """Settings of `takecover`."""
 
     skip: int = Field(4, ge=1, le=35, description="tics for which an action is held; 35 are a second")
@@ -60,7 +83,6 @@ def _doom(settings: Settings) -> Environment:
     from importlib.metadata import version
 
     from gdl_world.envs.doom import SIZE, TICS, TakeCover
-    from gdl_world.envs.many import Many
 
     shape, actions, skip = (3, SIZE, SIZE), Actions(choices=3, still=0, sweep=(1, 2)), settings.skip
     return Environment(
@@ -68,15 +90,15 @@ def _doom(settings: Settings) -> Environment:
         shape=shape,
         actions=actions,
         cap=-(-TICS // skip),
-        make=lambda rows: Many(lambda: TakeCover(skip), rows, shape, actions),
+        make=_vector("takecover", settings, shape, actions, lambda: TakeCover(skip)),
         slots=16,
         periods=tuple(max(1, tics // skip) for tics in (32, 64, 88, 100, 116, 128, 144, 176)),
         hold=(1, max(1, 10 // skip)),
-        about={"environment": "takecover", "version": version("vizdoom"), **settings.model_dump()},
+        about={"environment": "takecover", "version": version("vizdoom"), **settings.model_dump(exclude={"workers"})},
     )
 
 
-class CarSettings(Settings):
+class CarSettings(Workers):
     """Settings of `car`."""
 
     renderer: Literal["fast", "official"] = Field(
@@ -94,24 +116,24 @@ def _car(settings: Settings) -> Environment:
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     from gdl_world.envs.car import PIXELS, STEPS, Car
-    from gdl_world.envs.many import Many
 
     shape, fast, skip = (3, PIXELS, PIXELS), settings.renderer == "fast", settings.skip
+    told = settings.model_dump(exclude={"workers"})
     actions = Actions(numbers=2, still=(0.0, 0.0), sweep=((-0.1, 0.1), (0.1, 0.1)))
     return Environment(
         name="car" if fast else "car, official frames",
         shape=shape,
         actions=actions,
         cap=-(-STEPS // skip),
-        make=lambda rows: Many(lambda: Car(fast, skip), rows, shape, actions),
+        make=_vector("car", settings, shape, actions, lambda: Car(fast, skip)),
         slots=16,
         periods=tuple(max(1, steps // skip) for steps in (10, 20, 40, 80, 160)),
         hold=(1, max(1, 20 // skip)),
-        about={"environment": "CarRacing-v3", "version": version("gymnasium"), **settings.model_dump()},
+        about={"environment": "CarRacing-v3", "version": version("gymnasium"), **told},
     )
 
 
-class GymnasiumSettings(Settings):
+class GymnasiumSettings(Workers):
     """Settings of environments of gymnasium."""
 
     size: int = Field(64, ge=8, le=512, description="pixels a side that pictures are shrunk to")
@@ -123,7 +145,6 @@ def _any_gymnasium(name: str) -> Entry:
     def build(settings: Settings) -> Environment:
         assert isinstance(settings, GymnasiumSettings)
         from gdl_world.envs.any_gymnasium import AnyGymnasium
-        from gdl_world.envs.many import Many
 
         shape, cap = (3, settings.size, settings.size), settings.cap
         one = AnyGymnasium(name, settings.size, settings.skip)
@@ -133,10 +154,10 @@ def _any_gymnasium(name: str) -> Entry:
             shape=shape,
             actions=one.actions,
             cap=cap,
-            make=lambda rows: Many(lambda: AnyGymnasium(name, settings.size, settings.skip), rows, shape, one.actions),
+            make=_vector(name, settings, shape, one.actions, lambda: AnyGymnasium(name, settings.size, settings.skip)),
             slots=8,
             hold=(1, 8),
-            about={"environment": name, "version": "gymnasium", **settings.model_dump()},
+            about={"environment": name, "version": "gymnasium", **settings.model_dump(exclude={"workers"})},
         )
 
     return Entry(GymnasiumSettings, "An environment of gymnasium.", build)
