@@ -42,7 +42,7 @@ def _dodge(settings: Settings) -> Environment:
         cap=settings.cap,
         make=lambda rows: Dodge(rows, settings.cap, settings.tv),
         slots=64,
-        periods=(4, 8, 12, 16, 20, 24, 32, 48),
+        periods=(8, 12, 16, 20, 24, 28, 32, 40),
         hold=(1, 8),
         about={"environment": "dodge", "version": 1, **settings.model_dump()},
     )

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 SIZE = 32
 """Pixels a side."""
 
-_BALLS = 6
-_BALL, _PLAYER = 3, 4  # pixels a side
+_BALLS = 3  # in the air at once
+_BALL, _PLAYER = 4, 4  # pixels a side
 _FLOOR = SIZE - 3  # the row on which the player's lower edge stands
 _RUN, _DRIFT = 1.5, 0.6  # pixels a step at full speed, and share of the speed that is kept
 _SKY, _GROUND = (24, 26, 44), (74, 60, 52)
@@ -100,9 +100,9 @@ class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
         thrown = live & (throw < rate) & free.any(1)
         slot = free.argmax(1)
         begin = where * SIZE
-        # Two of three are thrown at where the player stands, the others anywhere.
-        goal = np.where(target < 2 / 3, self._x, (3 * target - 2) * SIZE)
-        down = 0.9 + 0.5 * fast
+        # Four of five are thrown at where the player stands, the others anywhere.
+        goal = np.where(target < 4 / 5, self._x, (5 * target - 4) * SIZE)
+        down = 0.6 + 0.3 * fast
         ball = np.stack([begin, np.zeros_like(begin), (goal - begin) * down / _FLOOR, down], axis=1)
         balls[rows[thrown], slot[thrown]] = ball[thrown]
 
@@ -127,7 +127,7 @@ class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
             for dx in range(_BALL):
                 for dy in range(_BALL):
                     inside = (self._balls[:, ball, 1] >= 0) & _within(x + dx) & _within(y + dy)
-                    colour = _CORE if dx == dy == 1 else _FIRE
+                    colour = _CORE if dx in (1, 2) and dy in (1, 2) else _FIRE
                     frames[rows[inside], (y + dy)[inside], (x + dx)[inside]] = colour
         return frames
 
