@@ -56,7 +56,7 @@ def sequences(episodes: Episodes, length: int = 8) -> Sequences:
 
 def memory(data: Sequences | None = None, steps: int = 8) -> Memory:
     """Return a memory as it is before training."""
-    config = MemoryConfig(hidden=HIDDEN, latent=LATENT, actions=3)
+    config = MemoryConfig(hidden=HIDDEN, latent=LATENT, actions=3, lr=5e-3)
     width = 2 * LATENT + 3 + 4
     return build_model(Memory, config, data.shape if data is not None else (steps, width), Noise(2)).eval()
 
