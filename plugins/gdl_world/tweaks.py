@@ -104,7 +104,8 @@ def _correlations(mean: NDArray[np.float32], episodes: Episodes, rows: NDArray[n
         if given.std() == 0:
             return np.zeros(mean.shape[1])
         away = (given - given.mean()) / given.std()
-        return (mean - mean.mean(0)).T @ away / (len(away) * np.maximum(mean.std(0), 1e-12))
+        found: NDArray[np.float64] = (mean - mean.mean(0)).T @ away / (len(away) * np.maximum(mean.std(0), 1e-12))
+        return found
 
     done = np.stack([with_(choice) for choice in choices])
     strongest = np.take_along_axis(done, np.abs(done).argmax(0)[None], axis=0)[0]

@@ -82,7 +82,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     )  # fmt: skip
     agent.parameters_of_controller.copy_(torch.from_numpy(found.mean))
     last: Any = found.history.rows[-1]
-    if watch is not None:
+    if arguments.watch is not None:
         best = max(float(str(row[-1])) for row in found.history.rows if row[-1] is not None)
         context.note(
             f"evolve: the mean of generation {found.generation} is kept, the best of those that were looked at in "
@@ -166,7 +166,7 @@ def _watch(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
 
     from gdl_world.play import episode_seeds, real_returns
 
-    real: Environment = arguments.watch
+    real: Any = arguments.watch
     if real.dream is not None:
         raise DataError("watch needs a real environment; what is earned in a dream is what evolves already")
     need_fit("the vision and the environment to watch in", tuple(agent.data_shape), tuple(real.shape))

@@ -35,7 +35,7 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     need_fit("the vision and the episodes", tuple(trained.data_shape), tuple(episodes.shape))
     trained.model.to(choose_device(context.device)).eval()
     found = moved(trained, episodes, context.noise, arguments.frames, arguments.reach, context.check_cancelled)
-    first = found.order[: arguments.n]
+    first = found.order[: arguments.n].tolist()
     grids = Grid(
         found.sheet(trained, first, arguments.columns, arguments.reach),
         columns=arguments.columns,
