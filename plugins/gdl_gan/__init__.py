@@ -40,12 +40,12 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     )
     yield RecipeSpec(
         "faces-gan",
-        "Drawn faces by a generator and a critic, with directions and a search for given faces; long.",
+        "Drawn faces by a generator and a critic, with directions and a search for given faces; an hour.",
         resource="gdl_gan:recipes/faces-gan.yaml",
     )
     yield RecipeSpec(
         "faces-style",
-        "Drawn faces by a style-based generator, with truncation and mixing of styles; long.",
+        "Drawn faces by a style-based generator, with truncation and mixing of styles; an hour.",
         resource="gdl_gan:recipes/faces-style.yaml",
     )
     yield RecipeSpec(
