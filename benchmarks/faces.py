@@ -27,9 +27,9 @@ from typing import Any
 RECIPES = {"faces-gan": "gan", "faces-style": "stylegan"}  # and the model that each trains
 STEP = "gan"  # that trains, in both
 REHEARSED = (1, 3)  # epochs; their difference knows nothing of what is done but once
-MARGIN = 0.97  # of the time is planned for
+MARGIN = 0.9  # of the time is planned for: the speed of a shared machine changes by a tenth within an hour
 LATE = 1.02  # of the time, beyond which a run does not count
-EQUAL = 0.05  # by which the times of the two may differ
+EQUAL = 0.05  # by which faces-style may have taken longer than faces-gan
 
 Row = dict[str, str]
 
@@ -92,8 +92,8 @@ def table(work: Path) -> int:
         print(f"{recipe}: {plan['epochs']} epochs in {times[recipe] / 60:.1f} minutes; {'; '.join(step['notes'])}")
         if times[recipe] > LATE * 60 * plan["minutes"]:
             raise SystemExit(f"{recipe} took longer than its {plan['minutes']:g} minutes: run it again")
-    if max(times.values()) > (1 + EQUAL) * min(times.values()):
-        raise SystemExit("the times are too far apart to be compared")
+    if times["faces-style"] > (1 + EQUAL) * times["faces-gan"]:
+        raise SystemExit("faces-style took longer than faces-gan, so that they cannot be compared: run it again")
     first, second = (found[recipe] for recipe in RECIPES)
     print(f"\n{judged(first, second)}\n")
     lines = [("", *RECIPES, "baselines")]
