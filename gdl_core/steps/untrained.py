@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,11 +25,6 @@ class Arguments(StepArguments):
         from gdl_core.steps.inputs import roles_of
 
         return roles_of(self.model)
-
-    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Refuse a view into an inner latent space: it has no weights of its own."""
-        if isinstance(self.model, TrainedModel) and self.model.space:
-            yield ("model",), "this is a view of a model (do: space); give the model itself"
 
 
 def run(arguments: Arguments, context: StepContext) -> TrainedModel:

@@ -27,11 +27,6 @@ class Ranks:
     rank: int = 0
     world: int = 1
 
-    @property
-    def first(self) -> bool:
-        """Whether this is the process that writes what all have done."""
-        return self.rank == 0
-
 
 @contextmanager
 def ranks(backend: str = "gloo") -> Iterator[Ranks]:

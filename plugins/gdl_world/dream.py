@@ -7,15 +7,13 @@ can train, too; what it shows are V's points, and frames where it is asked to. P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,6 +22,7 @@ from gdl_core.latent.tiles import to_pixels
 from gdl_world.controller import told
 from gdl_world.environment import Actions
 from gdl_world.memory import Memory, Outlook
+from gdl_world.rows import Seeds, row_keys, seeds_of, set_up, space_of, wanted_rows
 from gdl_world.vision import Vision
 
 _WORDS = 4  # a Philox counter gives four numbers
@@ -54,17 +53,17 @@ class Dream:
 
     def begin(self, seeds: Tensor) -> Tensor:
         """Return the first points of dreams, (rows, latent): which start, and where in its posterior, by the seed."""
-        which = uniform((len(seeds), 1), key=_key(seeds, 0))[:, 0] * len(self.mean)
+        which = uniform((len(seeds), 1), key=row_keys(seeds, 0))[:, 0] * len(self.mean)
         at = which.long().clamp(max=len(self.mean) - 1)
-        z: Tensor = reparameterize(self.mean[at], self.log_var[at], key=_key(seeds, 1))
+        z: Tensor = reparameterize(self.mean[at], self.log_var[at], key=row_keys(seeds, 1))
         return z
 
     def chances(self, seeds: Tensor, time: int) -> tuple[Tensor, Tensor]:
         """Return what decides of a step: numbers of [0, 1) that choose components, and normal ones, (rows, latent)."""
         latent = self.mean.shape[1]
         counters = 2 * time * -(-latent // _WORDS) + 2 * latent  # behind those of `begin`
-        choose = uniform((len(seeds), latent), key=_key(seeds, counters))
-        normal = randn((len(seeds), latent), key=_key(seeds, counters + -(-latent // _WORDS)))
+        choose = uniform((len(seeds), latent), key=row_keys(seeds, counters))
+        normal = randn((len(seeds), latent), key=row_keys(seeds, counters + -(-latent // _WORDS)))
         return choose, normal
 
     def draw(self, outlook: Outlook, choose: Tensor, normal: Tensor) -> Tensor:
@@ -93,10 +92,6 @@ def at_temperature(dream: Dream, temperature: float) -> Dream:
     return replace(dream, temperature=temperature)
 
 
-def _key(seeds: Tensor, counter: int) -> Tensor:
-    return torch.stack((seeds, torch.full_like(seeds, counter)), dim=1)
-
-
 class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
     """Rows of a dream. Observations are V's points, float32 (rows, latent); `frames` shows them.
 
@@ -105,32 +100,18 @@ class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
     """
 
     def __init__(self, dream: Dream, rows: int) -> None:
-        self.dream, self.num_envs = dream, rows
-        latent = dream.mean.shape[1]
-        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_fps": 20}
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (latent,), np.float32)
-        actions = dream.actions
-        self.single_action_space = (
-            gymnasium.spaces.Discrete(actions.choices)
-            if actions.choices
-            else gymnasium.spaces.Box(-1.0, 1.0, (actions.numbers,), np.float32)
-        )
-        self.observation_space = batch_space(self.single_observation_space, rows)
-        self.action_space = batch_space(self.single_action_space, rows)
+        self.dream = dream
+        seen = gymnasium.spaces.Box(-np.inf, np.inf, (dream.mean.shape[1],), np.float32)
+        set_up(self, rows, seen, space_of(dream.actions))
         self._memory = dream.memory.stepper()
         self._seeds: Tensor | None = None
 
     def reset(
-        self, *, seed: Sequence[int] | int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin a dream in every row, or in those of `options["reset_mask"]`; one seed counts up along the rows."""
-        rows = self.num_envs
-        if seed is None:
-            seed = int(self.np_random.integers(1 << 31))
-        seeds = torch.tensor([seed + row for row in range(rows)] if isinstance(seed, int) else list(seed))
-        mask = torch.ones(rows, dtype=torch.bool)
-        if options and "reset_mask" in options and self._seeds is not None:
-            mask = torch.from_numpy(np.asarray(options["reset_mask"], dtype=bool))
+        rows, seeds = self.num_envs, torch.tensor(seeds_of(self, seed))
+        mask = torch.from_numpy(wanted_rows(self, options))
         if self._seeds is None:
             self._seeds, self._z = seeds, self.dream.begin(seeds)
             self._time, self._over = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.bool)

@@ -62,7 +62,8 @@ class Environment:
         actions: what can be done.
         cap: steps after which an episode is cut off.
         make: makes a `VectorEnv` of so many rows.
-        slots: rows that it is best played in at once.
+        slots: rows whose frames are kept at once while it is played for a store.
+        most: rows that are made at once at most: each may be an engine or a process's share.
         periods: half-periods in steps that a blind sweep is looked for among.
         hold: least and most steps for which a random player holds an action.
         about: settings and versions, plain JSON, for records.
@@ -76,6 +77,7 @@ class Environment:
     cap: int
     make: Callable[[int], VectorEnv[Any, Any, Any]]
     slots: int = 64
+    most: int = 64
     periods: tuple[int, ...] = (4, 8, 12, 16, 24, 32)
     hold: tuple[int, int] = (1, 1)
     about: Mapping[str, Any] = field(default_factory=dict)

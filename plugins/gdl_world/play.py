@@ -19,9 +19,12 @@ from gdl_core.noise import Noise
 from gdl_world.agent import Agent
 from gdl_world.controller import decide, told
 from gdl_world.dream import Dream
+from gdl_world.rows import row_keys
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
+
+    from gdl_world.environment import Environment
 
 _PACK = 0.9  # rows are packed once fewer than this share of them are left
 
@@ -111,8 +114,7 @@ class AgentPolicy:
         """Return what the controllers say."""
         posterior = self.agent.look(to_input(frames, self.agent.device))
         counter = time * -(-posterior.mean.shape[1] // 4)
-        key = torch.stack((self.seeds, torch.full_like(self.seeds, counter)), dim=1)
-        self.z = self.agent.draw(posterior, key)
+        self.z = self.agent.draw(posterior, row_keys(self.seeds, counter))
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result
@@ -157,18 +159,50 @@ def play(
     return earned, steps, ended
 
 
-def real_returns(
-    agent: Agent,
-    parameters: Tensor,
-    env: VectorEnv[Any, Any, Any],
+def played(
+    env: Environment,
+    policy: Policy,
     seeds: Sequence[int],
-    cap: int,
     stop: Callable[[], None] = lambda: None,
+    choose: Callable[[int, int], None] = lambda first, rows: None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Play any number of episodes, so many at once as the environment allows; return what each earned, and its steps.
+
+    Args:
+        env: the real environment; what is made of it is closed again.
+        policy: plays.
+        seeds: of the episodes.
+        stop: called each step; it may raise.
+        choose: called as choose(first, rows) before episodes first … first + rows − 1 are played; some of the last
+            block's are beyond the end, where there are fewer left than rows.
+    """
+    rows = min(env.most, len(seeds))
+    worlds = env.make(rows)
+    earned, steps = [], []
+    try:
+        for first in range(0, len(seeds), rows):
+            some = list(seeds[first : first + rows])
+            choose(first, rows)
+            got, lasted, _ = play(worlds, policy, some + [some[-1]] * (rows - len(some)), env.cap, stop=stop)
+            earned.append(got[: len(some)])
+            steps.append(lasted[: len(some)])
+    finally:
+        worlds.close()
+    return np.concatenate(earned), np.concatenate(steps)
+
+
+def real_returns(
+    agent: Agent, parameters: Tensor, env: Environment, seeds: Sequence[int], stop: Callable[[], None] = lambda: None
 ) -> NDArray[np.float64]:
-    """Return what candidates earn in the real environment, (candidates, seeds); `env` has a row for each of both."""
+    """Return what candidates earn in the real environment, (candidates, seeds); all play the same episodes."""
     candidates = len(parameters)
-    policy = AgentPolicy(agent, parameters.repeat_interleave(len(seeds), dim=0))
-    earned, _, _ = play(env, policy, list(seeds) * candidates, cap, stop=stop)
+    each = parameters.repeat_interleave(len(seeds), dim=0)
+    policy = AgentPolicy(agent)
+
+    def choose(first: int, rows: int) -> None:
+        policy.parameters = each[torch.arange(first, first + rows).clamp(max=len(each) - 1)]
+
+    earned, _ = played(env, policy, list(seeds) * candidates, stop, choose)
     return earned.reshape(candidates, len(seeds))
 
 

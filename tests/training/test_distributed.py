@@ -58,5 +58,4 @@ def test_alone_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with ranks() as here:
         assert here == Ranks(0, 1)
-        assert here.first
         assert shared(near, here) is near

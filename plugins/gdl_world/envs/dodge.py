@@ -6,14 +6,14 @@ until a ball hits, and balls come ever faster. All that happens by chance is a f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+
+from gdl_world.rows import Seeds, seeds_of, set_up, wanted_rows
 
 SIZE = 32
 """Pixels a side."""
@@ -26,8 +26,6 @@ _SKY, _GROUND = (24, 26, 44), (74, 60, 52)
 _SKIN, _FIRE, _CORE = (90, 200, 250), (240, 120, 40), (255, 220, 120)
 _TV = slice(1, 7)  # rows and columns of the screen on the wall
 
-Seeds = Sequence[int] | int | None
-
 
 class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
     """Rows of the game, all of them stepped at once.
@@ -37,12 +35,8 @@ class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
     """
 
     def __init__(self, rows: int, cap: int = 400, tv: bool = False) -> None:
-        self.num_envs, self.cap, self.tv = rows, cap, tv
-        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_fps": 20}
-        self.single_observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
-        self.single_action_space = gymnasium.spaces.Discrete(3)
-        self.observation_space = batch_space(self.single_observation_space, rows)
-        self.action_space = batch_space(self.single_action_space, rows)
+        self.cap, self.tv = cap, tv
+        set_up(self, rows, gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8), gymnasium.spaces.Discrete(3))
         self._backdrop = np.empty((SIZE, SIZE, 3), dtype=np.uint8)
         self._backdrop[:] = _SKY
         self._backdrop[_FLOOR + 1 :] = _GROUND
@@ -51,11 +45,8 @@ class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
         self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Begin an episode in every row, or in those of `options["reset_mask"]`; one seed counts up along the rows."""
-        rows = self.num_envs
-        if seed is None:
-            seed = int(self.np_random.integers(1 << 31))
-        seeds = np.asarray([seed + row for row in range(rows)] if isinstance(seed, int) else seed, dtype=np.int64)
-        mask = np.ones(rows, dtype=bool) if not options else np.asarray(options.get("reset_mask", np.ones(rows)), bool)
+        rows, mask = self.num_envs, wanted_rows(self, options)
+        seeds = np.asarray(seeds_of(self, seed), dtype=np.int64)
         if not hasattr(self, "_time"):
             self._time = np.zeros(rows, dtype=np.int64)
             self._x, self._speed = np.zeros(rows, np.float32), np.zeros(rows, np.float32)

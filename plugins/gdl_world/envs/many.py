@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from gdl_world.environment import Actions
+from gdl_world.rows import Seeds, seeds_of, set_up, space_of, wanted_rows
 
 Frame = NDArray[np.uint8]
 
@@ -40,17 +40,8 @@ class Many(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
     """
 
     def __init__(self, make: Callable[[], Single], rows: int, shape: tuple[int, int, int], actions: Actions) -> None:
-        self.num_envs = rows
-        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
         channels, height, width = shape
-        self.single_observation_space = gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8)
-        self.single_action_space = (
-            gymnasium.spaces.Discrete(actions.choices)
-            if actions.choices
-            else gymnasium.spaces.Box(-1.0, 1.0, (actions.numbers,), np.float32)
-        )
-        self.observation_space = batch_space(self.single_observation_space, rows)
-        self.action_space = batch_space(self.single_action_space, rows)
+        set_up(self, rows, gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8), space_of(actions))
         self.singles: list[Single] = []
         try:
             for _ in range(rows):
@@ -62,13 +53,10 @@ class Many(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
         self._over = np.ones(rows, dtype=bool)
 
     def reset(
-        self, *, seed: Sequence[int] | int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Begin an episode in every row, or in those of `options["reset_mask"]`; one seed counts up along the rows."""
-        if seed is None:
-            seed = int(self.np_random.integers(1 << 31))
-        seeds = [seed + row for row in range(self.num_envs)] if isinstance(seed, int) else list(seed)
-        wanted = (options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool))
+        seeds, wanted = seeds_of(self, seed), wanted_rows(self, options)
         for row in np.flatnonzero(wanted):
             self._frames[row] = self.singles[row].reset(seeds[row])
             self._over[row] = False

@@ -17,11 +17,11 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from gdl_core.errors import GdlError
+from gdl_world.rows import Seeds, seeds_of, set_up, wanted_rows
 
 _PATIENCE = 300.0  # seconds without a word from a worker after which it is given up
 
@@ -69,19 +69,13 @@ class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
         except BaseException:
             self.close()
             raise
-        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
-        self.single_observation_space, self.single_action_space = spaces[0]
-        self.observation_space = batch_space(self.single_observation_space, rows)
-        self.action_space = batch_space(self.single_action_space, rows)
+        set_up(self, rows, *spaces[0])
 
     def reset(
-        self, *, seed: Sequence[int] | int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Begin an episode in every row, or in those of `options["reset_mask"]`; one seed counts up along the rows."""
-        if seed is None:
-            seed = int(self.np_random.integers(1 << 31))
-        seeds = [seed + row for row in range(self.num_envs)] if isinstance(seed, int) else list(seed)
-        wanted = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool)))
+        seeds, wanted = seeds_of(self, seed), wanted_rows(self, options)
         self._all("reset", [([seeds[row] for row in share], wanted[share]) for share in self._shares])
         return self._frames.copy(), {}
 
@@ -122,6 +116,7 @@ class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
             process.join(5)
             if process.is_alive():
                 process.kill()
+                process.join()
         self._pipes, self._processes = [], []
         if hasattr(self, "_frames"):
             del self._frames

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -134,28 +133,23 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
 
 def _judge(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
     """Return what evaluates candidates: each generation has seeds of its own, the same for all its candidates."""
+    import numpy as np
     import torch
 
     from gdl_world.play import dream_returns, episode_seeds, real_returns
 
     env: Environment = arguments.env
     precision = torch.bfloat16 if arguments.precision == "bf16" else torch.float32
-    worlds = None if env.dream is not None else env.make(arguments.population * arguments.rollouts)
 
     def judge(candidates: NDArray[np.float64], generation: int) -> NDArray[np.float64]:
-        started = time.monotonic()
         parameters = torch.from_numpy(candidates).float()
         seeds = episode_seeds(context.noise.stream("episodes"), generation * arguments.rollouts, arguments.rollouts)
         if env.dream is not None:
             earned, _ = dream_returns(
                 agent, parameters, env.dream, torch.tensor(seeds), context.check_cancelled, precision=precision
             )
-            fitness = earned.mean(1).numpy()
-        else:
-            assert worlds is not None
-            fitness = real_returns(agent, parameters, worlds, seeds, env.cap, context.check_cancelled).mean(1)
-        context.progress(generation, arguments.generations, seconds=time.monotonic() - started)
-        return fitness
+            return np.asarray(earned.mean(1).numpy())
+        return np.asarray(real_returns(agent, parameters, env, seeds, context.check_cancelled).mean(1))
 
     return judge
 
@@ -171,10 +165,9 @@ def _watch(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
         raise DataError("watch needs a real environment; what is earned in a dream is what evolves already")
     need_fit("the vision and the environment to watch in", tuple(agent.data_shape), tuple(real.shape))
     seeds = episode_seeds(context.noise.stream("watch"), 0, arguments.watch_episodes)
-    worlds = real.make(len(seeds))
 
     def watch(mean: NDArray[np.float64], generation: int) -> float:
         parameters = torch.from_numpy(mean).float()[None]
-        return float(real_returns(agent, parameters, worlds, seeds, real.cap, context.check_cancelled).mean())
+        return float(real_returns(agent, parameters, real, seeds, context.check_cancelled).mean())
 
     return watch

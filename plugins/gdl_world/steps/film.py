@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class Arguments(StepArguments):
     steps: int = Field(400, ge=2, le=10_000, description="steps at most")
     fps: float = Field(20.0, gt=0, le=120, description="frames a second")
     episode: int = Field(0, ge=0, description="which episode of this step's seed")
-    loop: Literal[True, False] = Field(True, description="begin again at the end")
+    loop: bool = Field(True, description="begin again at the end")
 
 
 def run(arguments: Arguments, context: StepContext) -> Frames:

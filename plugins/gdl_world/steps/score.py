@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext
     from gdl_world.agent import Agent
     from gdl_world.environment import Environment
-    from gdl_world.play import Policy
 
 _HEADER = (
     "player", "mean", "standard error", "median", "lowest", "highest", "steps", "episodes", "seeds", "in its dream",
@@ -54,7 +53,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     """Return a row for each player; all play the same episodes."""
     from gdl_world.agent import Agent
     from gdl_world.baselines import baseline
-    from gdl_world.play import AgentPolicy, episode_seeds
+    from gdl_world.play import AgentPolicy, episode_seeds, played
 
     env: Environment = arguments.env
     if env.dream is not None:
@@ -66,7 +65,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         context.progress(len(rows), total)
         period, note = _best_period(env, arguments.search, context) if name == "sweep" else (0, "")
         label = {"sweep": "blind sweep"}.get(name, name)
-        rows.append(_row(label, *_played(env, baseline(name, env, period), seeds, context), seeds, note))
+        rows.append(_row(label, *played(env, baseline(name, env, period), seeds, context.check_cancelled), seeds, note))
     for called, trained in arguments.agents.items():
         context.progress(len(rows), total)
         agent = is_a(trained, Agent, "that evolve made")
@@ -74,33 +73,10 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         where = trained.data.get("name", "")
         dreamt = _dreamt(agent, arguments.dreams[called], seeds, context) if called in arguments.dreams else None
         note = f"evolved in {where}" + ("" if agent.memory is not None else ", without a memory")
-        rows.append(_row(called, *_played(env, AgentPolicy(agent), seeds, context), seeds, note, dreamt))
+        rows.append(_row(called, *played(env, AgentPolicy(agent), seeds, context.check_cancelled), seeds, note, dreamt))
     for row in rows:
         context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
     return Table(_HEADER, tuple(rows), f"earned in {env.name}")
-
-
-def _played(
-    env: Environment, policy: Policy, seeds: Sequence[int], context: StepContext
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return what is earned in each episode, and its steps."""
-    import numpy as np
-
-    from gdl_world.play import play
-
-    rows = min(env.slots, len(seeds))
-    worlds = env.make(rows)
-    earned, steps = [], []
-    try:
-        for first in range(0, len(seeds), rows):
-            some = list(seeds[first : first + rows])
-            padded = some + [some[-1]] * (rows - len(some))
-            got, lasted, _ = play(worlds, policy, padded, env.cap, stop=context.check_cancelled)
-            earned.append(got[: len(some)])
-            steps.append(lasted[: len(some)])
-    finally:
-        worlds.close()
-    return np.concatenate(earned), np.concatenate(steps)
 
 
 def _dreamt(agent: Agent, env: Environment, seeds: Sequence[int], context: StepContext) -> float:
@@ -119,11 +95,12 @@ def _dreamt(agent: Agent, env: Environment, seeds: Sequence[int], context: StepC
 def _best_period(env: Environment, episodes: int, context: StepContext) -> tuple[int, str]:
     """Return the half-period that earns most on episodes of their own, and what was tried."""
     from gdl_world.baselines import Sweep
-    from gdl_world.play import episode_seeds
+    from gdl_world.play import episode_seeds, played
 
     seeds = episode_seeds(context.noise.stream("search"), 0, episodes)
     tried = {
-        period: float(_played(env, Sweep(env.actions, period), seeds, context)[0].mean()) for period in env.periods
+        period: float(played(env, Sweep(env.actions, period), seeds, context.check_cancelled)[0].mean())
+        for period in env.periods
     }
     best = max(tried, key=lambda period: tried[period])
     told = ", ".join(f"{period}: {mean:.4g}" for period, mean in tried.items())
