@@ -22,6 +22,8 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("score", "table", "What agents earn in the real environment, beside random, still and blind players."),
 )
 
+_VERSIONS = {"env": 2}  # raised when an environment's rules change: episodes of the old ones are not taken for new
+
 
 @hookimpl
 def gdl_models() -> Iterable[ModelSpec]:
@@ -57,7 +59,14 @@ def gdl_steps() -> Iterable[StepSpec]:
     """Offer the steps; each has a file of its name in `gdl_world/steps`."""
     for name, gives, summary in _STEPS:
         home = f"gdl_world.steps.{name}"
-        yield StepSpec(name, summary, target=f"{home}:run", arguments=f"{home}:Arguments", gives=gives)
+        yield StepSpec(
+            name,
+            summary,
+            target=f"{home}:run",
+            arguments=f"{home}:Arguments",
+            gives=gives,
+            version=_VERSIONS.get(name, 1),
+        )
 
 
 @hookimpl
