@@ -98,13 +98,15 @@ class StepSpec(Spec):
     """A word of the recipe language.
 
     `arguments` names a pydantic model (torch-free); `target` a function `(arguments, context) -> value of kind gives`.
-    `version` enters the step's key: raise it when the same arguments come to give another result.
+    `version` enters the step's key: raise it when the same arguments come to give another result. `together` says that
+    all processes of a torchrun do the step, each its share (`gdl_core.training.distributed`); only the first may write.
     """
 
     target: str
     arguments: str
     gives: Kind
     version: int = 1
+    together: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from gdl_cli.each import run_each
 from gdl_cli.sources import check_named
 from gdl_cli.words import duration
 from gdl_core.errors import InputError, printable
-from gdl_core.recipe import Action, SharedResults, plan_run, run_recipe
+from gdl_core.recipe import Action, SharedResults, plan_run, processes, run_recipe
 from gdl_core.registry import get_registry
 
 
@@ -83,9 +83,14 @@ def run(
 
     With --each it is run with every combination of values, each in a folder of its own, and sheets and tables over all
     runs are written beside those.
+
+    Started by torchrun (torchrun --nproc-per-node 2 -m gdl_cli.main run RECIPE), the first process runs the recipe and
+    the others judge populations with it.
     """
     registry = get_registry()
     stop = Stop()
+    if processes()[1] > 1 and (each or dry_run or is_output(recipe, registry)):
+        raise InputError("several processes, as torchrun starts them, run one recipe, without --each or --dry-run")
     if is_output(recipe, registry):
         if only or force or dry_run or each:
             raise InputError("--only, --force, --each and --dry-run are for recipes; a file is made by its own step")
@@ -119,6 +124,8 @@ def run(
 
 
 def _display(as_json: bool) -> Display:
+    if processes()[0]:  # what the first process tells is enough
+        return Display()
     if as_json:
         return JsonDisplay()
     return RichDisplay() if sys.stdout.isatty() else PlainDisplay()

@@ -9,6 +9,7 @@ from gdl_core.errors import MissingExtraError
 _MODULES: dict[str, tuple[str, ...]] = {
     "plots": ("matplotlib",),
     "video": ("imageio_ffmpeg",),
+    "minari": ("minari", "h5py"),
     "faces": ("python_avatars", "resvg_py"),
 }
 

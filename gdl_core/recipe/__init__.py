@@ -2,9 +2,9 @@
 
 The way through the room: `load` reads YAML into nodes that know their line; `document` finds vars and steps in them;
 `references` resolves `$name`; `check` finds every fault at once; `plan` gives steps their keys, with `hashes` of files;
-`execute` runs what is not there yet, with `lock` for what is, `shared` for what other runs have made, `record` for what
-outputs carry, `report` for what is told of the run, `page` for the HTML of it; `sweep` varies a recipe, and `overview`
-shows what came out.
+`execute` runs what is not there yet, with `compute` for one step, `follow` for what further processes do, `lock` for
+what is there, `shared` for what other runs have made, `record` for what outputs carry, `report` for what is told of the
+run, `page` for the HTML of it; `sweep` varies a recipe, and `overview` shows what came out.
 May import everything in gdl_core; steps never import this room. Checking imports no torch.
 """
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
     from gdl_core.recipe.choose import Action, plan_run
     from gdl_core.recipe.execute import RunResult, run_recipe
+    from gdl_core.recipe.follow import processes
     from gdl_core.recipe.observers import Observer
     from gdl_core.recipe.plan import PlannedStep, make_plan
     from gdl_core.recipe.shared import SharedResults
@@ -33,6 +34,7 @@ __all__ = [
     "check_text",
     "make_plan",
     "plan_run",
+    "processes",
     "run_recipe",
 ]
 
@@ -49,6 +51,7 @@ _HOMES = {
     "check_text": "check",
     "make_plan": "plan",
     "plan_run": "choose",
+    "processes": "follow",
     "run_recipe": "execute",
 }
 

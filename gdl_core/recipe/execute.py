@@ -9,28 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from gdl_core import media
-from gdl_core.errors import CancelledError, InputError, PluginError, StorageError
-from gdl_core.explain import explain
+from gdl_core.errors import CancelledError, InputError, StorageError
 from gdl_core.media.atomic import write_bytes
-from gdl_core.noise import Noise
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.choose import known, uncached, with_dependents, with_inputs
+from gdl_core.recipe.compute import Surroundings, compute
 from gdl_core.recipe.failures import ended, told
+from gdl_core.recipe.follow import END, Follower, processes
 from gdl_core.recipe.hashes import FileHashes
 from gdl_core.recipe.keep import keep, kept
 from gdl_core.recipe.lock import RunFolder
 from gdl_core.recipe.observers import Observer, Observers, PluginObserver
 from gdl_core.recipe.plan import PlannedStep, make_plan
 from gdl_core.recipe.record import make_record
-from gdl_core.recipe.references import fill
 from gdl_core.recipe.report import RunReport, StepReport, machine, write_report
 from gdl_core.recipe.shared import SharedResults
 from gdl_core.registry import Registry
-from gdl_core.specs import DatasetSpec, a_kind
-from gdl_core.steps.context import StepContext
 
 
 @dataclass
@@ -78,12 +73,45 @@ def run_recipe(
     only, force = known(recipe, only), known(recipe, force)
     device = device or recipe.device
     _check_device(device)
+    observer = observer or Observer()
+    if processes()[1] == 1:
+        return _lead(recipe, folder, registry, device, only, force, observer, cancelled, shared)
+    from gdl_core.training.distributed import of_first, ranks
+
+    with ranks() as here:
+        if here.rank:
+            plan = make_plan(recipe, registry, FileHashes.remembered(leave_out=folder))
+            Follower(plan, folder, Surroundings(recipe.base, registry, device, cancelled), here).run()
+            return RunResult(folder)
+
+        def say(number: int) -> None:
+            of_first(lambda: float(number), here)
+
+        result = _lead(recipe, folder, registry, device, only, force, observer, cancelled, shared, say)
+        say(END)
+        return result
+
+
+def _lead(
+    recipe: Recipe,
+    folder: Path,
+    registry: Registry,
+    device: str,
+    only: Iterable[str],
+    force: Iterable[str],
+    observer: Observer,
+    cancelled: Callable[[], bool],
+    shared: SharedResults | None,
+    say: Callable[[int], None] = lambda number: None,
+) -> RunResult:
+    """Run a recipe; `say` is called with the number of each step that other processes are to do, too."""
     run_folder = RunFolder.open(folder)
     with run_folder.held():
         run_folder = RunFolder.open(folder)
         plan = make_plan(recipe, registry, FileHashes.remembered(leave_out=folder))
-        observers = Observers(*filter(None, (observer, PluginObserver(registry, folder))))
-        run = _Run(recipe, plan, run_folder, registry, observers, device, cancelled, shared)
+        observers = Observers(observer, PluginObserver(registry, folder))
+        around = Surroundings(recipe.base, registry, device, cancelled, observers.progress, observers.note)
+        run = _Run(recipe, plan, run_folder, observers, around, shared, say)
         return run.all(with_inputs(recipe, only), with_dependents(recipe, force))
 
 
@@ -99,11 +127,10 @@ class _Run:
     recipe: Recipe
     plan: tuple[PlannedStep, ...]
     folder: RunFolder
-    registry: Registry
     observers: Observers
-    device: str
-    cancelled: Callable[[], bool]
+    around: Surroundings
     shared: SharedResults | None
+    say: Callable[[int], None]
     every_time: set[str] = field(default_factory=set)
     values: dict[str, Any] = field(default_factory=dict)
     reports: list[StepReport] = field(default_factory=list)
@@ -145,7 +172,7 @@ class _Run:
                 with suppress(*[StorageError] * (error is not None)):  # the first failure is the one to tell
                     report.seconds = round(time.perf_counter() - began, 3)
                     report.status, report.error = ended(error, path, self.recipe.base)
-                    report.where = machine(self.device, path, self.registry)
+                    report.where = machine(self.around.device, path, self.around.registry)
                     write_report(path, report, self.recipe.base)
                     self.folder.mark_ended()
             except StorageError as problem:
@@ -156,7 +183,7 @@ class _Run:
         return RunResult(path, self.reports)
 
     def _check_cancelled(self, step: CheckedStep) -> None:
-        if self.cancelled():
+        if self.around.cancelled():
             raise CancelledError(f"stopped before step '{step.name}'; run the same command again to go on")
 
     def _unchanged(self, entry: PlannedStep) -> None:
@@ -183,9 +210,11 @@ class _Run:
         try:
             state = self.folder.begin(step.name, entry.key, fresh)
             if value is None:
-                value = self._compute(step, inputs, state, report)
+                if getattr(step.spec, "together", False):
+                    self.say(self.plan.index(entry))
+                value = compute(step, inputs, state, self.around, report.notes)
                 if step.gives.kind == "model" or any(step.name in after.step.inputs for after in self.plan):
-                    keep(value, state, make_record(self.recipe, entry, self.registry))
+                    keep(value, state, make_record(self.recipe, entry, self.around.registry))
             self.values[step.name] = value
             if outputs:
                 files = {save: self._write(value, save, entry) for save in step.save}
@@ -199,7 +228,7 @@ class _Run:
                 self.folder.complete(step.name, entry.key, files)
         except BaseException as problem:
             report.status = "stopped" if isinstance(problem, CancelledError | KeyboardInterrupt) else "failed"
-            error = told(problem, step, self.folder.path, self.registry)
+            error = told(problem, step, self.folder.path, self.around.registry)
             if error is problem:
                 raise
             raise error from problem
@@ -241,54 +270,11 @@ class _Run:
         name = entry.step.name
         if name in self.every_time or self.folder.begun(name) != entry.key:
             return None
-        return kept(entry.step.gives.kind, self.folder.state(name), self.registry)
-
-    def _compute(self, step: CheckedStep, inputs: dict[str, Any], state: Path, report: StepReport) -> Any:
-        def progress(done: int, total: int, **parts: float) -> None:
-            self.observers.progress(step.name, done, total, parts)
-
-        spec = step.spec
-        is_dataset = isinstance(spec, DatasetSpec)
-        settings = self.registry.load(spec, "config" if is_dataset else "arguments")
-        data = fill(step.raw, inputs)
-        try:
-            arguments = settings.model_validate(data, context={"base": self.recipe.base})
-        except ValidationError as error:
-            faults = explain(error, settings, data, f"{'dataset' if is_dataset else 'step'} {spec.name}")
-            raise InputError("; ".join(message for _, message in faults)) from None
-        context = _Context(
-            name=step.name,
-            noise=Noise(step.seed).stream("step", step.name),
-            folder=state,
-            base=self.recipe.base,
-            registry=self.registry,
-            device=self.device,
-            progress=progress,
-            cancelled=self.cancelled,
-            notes=report.notes,
-            tell=lambda text: self.observers.note(step.name, text),
-        )
-        value = self.registry.load(spec, "target")(arguments, context)
-        kind = getattr(value, "kind", None)
-        if kind != step.gives.kind:
-            given = a_kind(kind) if kind else type(value).__name__
-            raise PluginError(
-                f"plugin '{spec.plugin}' is broken: '{spec.name}' gave {given}, not {a_kind(step.gives.kind)}"
-            )
-        return value
+        return kept(entry.step.gives.kind, self.folder.state(name), self.around.registry)
 
     def _write(self, value: Any, save: str, entry: PlannedStep) -> list[Path]:
         root = self.folder.path.resolve()
         target = self.folder.path / save
         if not (target.parent.resolve() / target.name).is_relative_to(root):
             raise InputError(f"'{save}' leads out of the run folder through a link; remove the link")
-        return media.write(value, target, make_record(self.recipe, entry, self.registry), self.registry)
-
-
-@dataclass
-class _Context(StepContext):
-    tell: Callable[[str], None] = lambda text: None
-
-    def note(self, text: str) -> None:
-        super().note(text)
-        self.tell(text)
+        return media.write(value, target, make_record(self.recipe, entry, self.around.registry), self.around.registry)

@@ -2,7 +2,7 @@
 
     torchrun --nproc-per-node 2 search.py        # each process evolves, and judges its share of every population
 
-Each process asks the same candidates of the same noise, so that only what they are worth goes over the wire.
+Candidates are those of the first process, so that machines whose arithmetic is not the same do not drift apart.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
+from gdl_core.errors import GdlError
+
 Floats = NDArray[np.float64]
+
+_PATIENCE = timedelta(days=30)  # that long the others may wait while the first one trains
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,39 @@ def ranks(backend: str = "gloo") -> Iterator[Ranks]:
         return
     joined = not dist.is_initialized()
     if joined:
-        dist.init_process_group(backend)
+        dist.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:
         if joined:
             dist.destroy_process_group()
+
+
+def here() -> Ranks:
+    """Return which of how many processes this one is; of one, where they were not joined."""
+    if not dist.is_available() or not dist.is_initialized():
+        return Ranks()
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def of_first(compute: Callable[[], float], here: Ranks) -> float:
+    """Return, in every process, what the first one computes.
+
+    Raises:
+        GdlError: the first process is gone.
+    """
+    if here.world == 1:
+        return compute()
+    number = torch.tensor([compute() if here.rank == 0 else 0.0], dtype=torch.float64)
+    _over_the_wire(lambda: dist.broadcast(number, 0))
+    return float(number)
+
+
+def _over_the_wire(say: Callable[[], object]) -> None:
+    try:
+        say()
+    except RuntimeError as error:  # all that gloo raises
+        raise GdlError("another of these processes has ended; what it says tells why") from error
 
 
 def shared(evaluate: Callable[[Floats, int], Floats], here: Ranks) -> Callable[[Floats, int], Floats]:
@@ -58,16 +90,18 @@ def shared(evaluate: Callable[[Floats, int], Floats], here: Ranks) -> Callable[[
         return evaluate
 
     def together(candidates: Floats, generation: int) -> Floats:
-        mine = evaluate(candidates[here.rank :: here.world], generation)
+        given = torch.from_numpy(np.array(candidates, dtype=np.float64))
+        _over_the_wire(lambda: dist.broadcast(given, 0))
+        share = given.numpy()[here.rank :: here.world]
+        mine = evaluate(share, generation) if len(share) else np.empty(0)
         most = -(-len(candidates) // here.world)
         padded = torch.zeros(most, dtype=torch.float64)
         padded[: len(mine)] = torch.from_numpy(np.ascontiguousarray(mine, dtype=np.float64))
         parts = [torch.empty_like(padded) for _ in range(here.world)]
-        dist.all_gather(parts, padded)
+        _over_the_wire(lambda: dist.all_gather(parts, padded))
         fitness = np.empty(len(candidates))
         for rank, part in enumerate(parts):
-            share = len(candidates[rank :: here.world])
-            fitness[rank :: here.world] = part[:share].numpy()
+            fitness[rank :: here.world] = part[: len(fitness[rank :: here.world])].numpy()
         return fitness
 
     return together

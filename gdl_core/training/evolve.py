@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from gdl_core.config import Settings
 from gdl_core.errors import CancelledError, CheckpointError, MissingExtraError, TrainingError
 from gdl_core.noise import Noise
 from gdl_core.training import checkpoint
+from gdl_core.training.distributed import Ranks, of_first, shared
 from gdl_core.values import Table
 
 Floats = NDArray[np.float64]
@@ -75,6 +77,7 @@ def evolve(
     cancelled: Callable[[], bool] = lambda: False,
     key: str = "",
     watch: Callable[[Floats, int], float] | None = None,
+    here: Ranks | None = None,
 ) -> Evolved:
     """Search for parameters of high fitness, and return the mean of a distribution, never the best candidate.
 
@@ -90,6 +93,8 @@ def evolve(
         key: names all that the search depends on; a checkpoint with the same key is gone on from.
         watch: called as watch(mean, generation) every `watch_every` generations; returns what the mean is worth where
             it counts. The best mean is what the search comes to, and `patience` ends it early.
+        here: which of several processes this is, that search together: each judges its share of every population, and
+            the first one watches and writes. All are given the same folder.
 
     Raises:
         MissingExtraError: pycma is not installed.
@@ -100,6 +105,8 @@ def evolve(
     """
     if find_spec("cma") is None:
         raise MissingExtraError("evolving a population", "world")
+    here = here or Ranks()
+    evaluate = shared(evaluate, here)
     folder.mkdir(parents=True, exist_ok=True)
     search = _Search(begin, config, noise)
     told, before, looks = _resume(search, folder, key)
@@ -107,6 +114,8 @@ def evolve(
     started = saved = time.monotonic()
 
     def save() -> None:
+        if here.rank:
+            return
         tensors = {"fitness": torch.from_numpy(np.array(told)), "mean": torch.from_numpy(search.mean.copy())}
         if looks.best is not None:
             tensors["best"] = torch.from_numpy(looks.best)
@@ -130,7 +139,7 @@ def evolve(
         told.append(fitness)
         last = len(told) == config.generations
         if watch is not None and (last or len(told) % config.watch_every == 0):
-            looks.add(len(told), float(watch(search.mean, generation)), search.mean)
+            looks.add(len(told), float(of_first(partial(watch, search.mean, generation), here)), search.mean)
             row["watched"] = looks.values[-1][1]
         progress(len(told), config.generations, **row)
         if time.monotonic() - saved >= config.keep_seconds or last or looks.enough(config.patience):
