@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gdl_core import MeasureSpec, ModelSpec, RecipeSpec, StepSpec, hookimpl
+from gdl_core import FormatSpec, MeasureSpec, ModelSpec, RecipeSpec, StepSpec, hookimpl
 from gdl_core.specs import Kind
 
 GDL_API = 1
@@ -13,14 +13,19 @@ _SOURCE = "Ha & Schmidhuber 2018, arXiv:1803.10122"
 _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("env", "environment", "An environment to play in."),
     ("rollouts", "episodes", "Play episodes and keep what was seen and done."),
+    ("minari", "episodes", "Episodes from a Minari dataset, to be learned from like our own."),
     ("sequences", "dataset", "Episodes as a memory learns them: numbers, actions, rewards, ends."),
     ("dream", "environment", "What a memory expects, as an environment to play in."),
+    ("curious", "environment", "An environment whose reward is what a memory does not know yet."),
     ("evolve", "model", "Search for a controller by evolution, in a dream or for real."),
     ("film", "frames", "An episode as it is, as V sees it, and as M dreams it, with M's surprise."),
     ("temperatures", "frames", "The same dream at several temperatures."),
     ("tweak", "figure", "What each number of a vision moves: frames with one changed at a time, and a table."),
+    ("coverage", "table", "How much of a world players have seen in equally many steps."),
     ("score", "table", "What agents earn in the real environment, beside random, still and blind players."),
 )
+
+_TOGETHER = {"evolve"}  # that several processes do together
 
 _VERSIONS = {"env": 2}  # raised when an environment's rules change: episodes of the old ones are not taken for new
 
@@ -66,7 +71,18 @@ def gdl_steps() -> Iterable[StepSpec]:
             arguments=f"{home}:Arguments",
             gives=gives,
             version=_VERSIONS.get(name, 1),
+            together=name in _TOGETHER,
         )
+
+
+@hookimpl
+def gdl_formats() -> Iterable[FormatSpec]:
+    """Offer what episodes are exchanged in."""
+    home = "gdl_world.minari_files"
+    yield FormatSpec(
+        "minari", "Episodes as a Minari dataset, zipped.", (".zip",), ("episodes",), f"{home}:write",
+        extra="minari", verify=f"{home}:verify",
+    )  # fmt: skip
 
 
 @hookimpl
@@ -86,4 +102,8 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
     yield RecipeSpec(
         "dodge", "Learn a small world, evolve a player inside its dream, score it outside; about three minutes.",
         resource="gdl_world:recipes/dodge.yaml",
+    )  # fmt: skip
+    yield RecipeSpec(
+        "curious", "Players that evolve by surprise or by disagreement, and what a flickering screen does to them.",
+        resource="gdl_world:recipes/curious.yaml",
     )  # fmt: skip

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from gdl_core.contracts import Model, Posterior
-from gdl_core.kernels import reparameterize
 from gdl_core.noise import Noise
 from gdl_world.config import AgentConfig, MemoryConfig, VisionConfig
 from gdl_world.controller import decide, parameter_count, told
@@ -69,9 +68,3 @@ class Agent(Model):
     def act(self, x: Tensor, state: Any, noise: Noise) -> tuple[Tensor, Any]:
         """Return what is done at frames (batch, *data shape), and the state; row i takes row i of the noise."""
         return self.decide(self.look(x).draw(noise), state)
-
-    def draw(self, posterior: Posterior, key: Tensor) -> Tensor:
-        """Return z, each row by a key of its own, (batch, 2)."""
-        assert posterior.log_var is not None
-        z: Tensor = reparameterize(posterior.mean, posterior.log_var, key=key)
-        return z

@@ -24,26 +24,51 @@ def collect(
     noise: Noise,
     progress: Callable[..., None],
     stop: Callable[[], None],
+    enough: int | None = None,
 ) -> None:
     """Play until the store has so many episodes; episode i is that of seed i, whatever was stored before.
+
+    Args:
+        env, policy: what is played, and who plays.
+        store: where it is kept.
+        episodes: how many there are to be.
+        noise: stream that seeds come from.
+        progress: called as progress(episodes, of how many, steps=steps).
+        stop: called each step; it may raise.
+        enough: steps of all episodes together after which no further one is kept.
 
     Raises:
         StorageError: the disk is full; the same call goes on.
         CancelledError: `stop` said so; the same call goes on.
     """
-    if len(store.episodes) >= episodes:
+
+    def done() -> bool:
+        return len(store.episodes) >= episodes or (enough is not None and store.steps >= enough)
+
+    if done():
         return
     rows = min(env.slots, episodes)
     worlds = env.make(rows)
     try:
-        while (first := len(store.episodes)) < episodes:
+        while not done():
+            first = len(store.episodes)
             progress(first, episodes, steps=store.steps)
             wanted = min(rows, episodes - first)
             seeds = episode_seeds(noise, first, rows)  # the last block plays some that nobody wants
-            store.add(_block(worlds, policy, seeds, env.cap, wanted, stop))
+            block = _block(worlds, policy, seeds, env.cap, wanted, stop)
+            store.add(block if enough is None else _until(block, enough - store.steps))
         progress(len(store.episodes), episodes, steps=store.steps)
     finally:
         worlds.close()
+
+
+def _until(block: Iterator[Episode], steps: int) -> Iterator[Episode]:
+    """Give episodes until they have so many steps together."""
+    for episode in block:
+        yield episode
+        steps -= len(episode.frames)
+        if steps <= 0:
+            return
 
 
 def _block(

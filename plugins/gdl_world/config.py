@@ -40,6 +40,9 @@ class MemoryConfig(Settings):
         10.0, ge=0, le=1000, description="how much more a step counts, for the end of episodes, that was the last"
     )
     reward_weight: float = Field(1.0, ge=0, le=1000, description="weight of the squared error of the reward")
+    ensemble: int = Field(
+        0, ge=0, le=64, description="small networks beside it, whose disagreement tells a curious player where to go"
+    )
     lr: float = Field(1e-3, gt=0, le=1, description="learning rate of Adam")
     decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
     latent: int = Field(0, ge=0, le=1024, description="numbers of V; filled in by the data")

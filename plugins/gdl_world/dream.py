@@ -13,13 +13,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
 from gdl_core.kernels import randn, reparameterize, uniform
 from gdl_core.latent.tiles import to_pixels
 from gdl_world.controller import told
+from gdl_world.curiosity import Curiosity
 from gdl_world.environment import Actions
 from gdl_world.memory import Memory, Outlook
 from gdl_world.rows import Seeds, row_keys, seeds_of, set_up, space_of, wanted_rows
@@ -40,6 +41,7 @@ class Dream:
         temperature: how uncertain the dream is.
         ended: probability from which on an episode is taken to have ended.
         cap: steps after which a dream is cut off.
+        curiosity: what is earned in place of the reward that the memory learned, if anything is.
     """
 
     vision: Vision
@@ -50,10 +52,11 @@ class Dream:
     temperature: float
     ended: float
     cap: int
+    curiosity: Curiosity | None = None
 
     def begin(self, seeds: Tensor) -> Tensor:
         """Return the first points of dreams, (rows, latent): which start, and where in its posterior, by the seed."""
-        which = uniform((len(seeds), 1), key=row_keys(seeds, 0))[:, 0] * len(self.mean)
+        which = uniform((len(seeds), 1), key=row_keys(seeds, 0), device=seeds.device)[:, 0] * len(self.mean)
         at = which.long().clamp(max=len(self.mean) - 1)
         z: Tensor = reparameterize(self.mean[at], self.log_var[at], key=row_keys(seeds, 1))
         return z
@@ -62,9 +65,16 @@ class Dream:
         """Return what decides of a step: numbers of [0, 1) that choose components, and normal ones, (rows, latent)."""
         latent = self.mean.shape[1]
         counters = 2 * time * -(-latent // _WORDS) + 2 * latent  # behind those of `begin`
-        choose = uniform((len(seeds), latent), key=row_keys(seeds, counters))
-        normal = randn((len(seeds), latent), key=row_keys(seeds, counters + -(-latent // _WORDS)))
+        choose = uniform((len(seeds), latent), key=row_keys(seeds, counters), device=seeds.device)
+        second = row_keys(seeds, counters + -(-latent // _WORDS))
+        normal = randn((len(seeds), latent), key=second, device=seeds.device)
         return choose, normal
+
+    def reward(self, outlook: Outlook, hidden: Tensor) -> Tensor:
+        """Return what a step earns, (rows,), by what the LSTM's output (rows, hidden) says."""
+        if self.curiosity is None:
+            return outlook.reward
+        return self.curiosity.reward(self.curiosity.disagreement(hidden), outlook.reward)
 
     def draw(self, outlook: Outlook, choose: Tensor, normal: Tensor) -> Tensor:
         """Return the next points (rows, latent): components by inverse CDF, at the dream's temperature.
@@ -77,7 +87,7 @@ class Dream:
             chosen = outlook.logits.argmax(-1, keepdim=True)
             return outlook.mean.gather(-1, chosen).squeeze(-1)
         weights = torch.softmax(outlook.logits / temperature, dim=-1)
-        reached, chosen = weights[..., 0].clone(), torch.zeros(weights.shape[:-1], dtype=torch.int64)
+        reached, chosen = weights[..., 0].clone(), torch.zeros_like(weights[..., 0], dtype=torch.int64)
         for k in range(1, weights.shape[-1]):
             chosen += reached < choose
             reached += weights[..., k]
@@ -85,6 +95,13 @@ class Dream:
         mean, log_std = outlook.mean.gather(-1, at).squeeze(-1), outlook.log_std.gather(-1, at).squeeze(-1)
         drawn: Tensor = mean + torch.exp(log_std) * (temperature**0.5 * normal)
         return drawn
+
+
+def moved(dream: Dream, device: torch.device | str) -> Dream:
+    """Return the dream on a device; its models, which others may share, are moved there."""
+    for model in (dream.vision, dream.memory, *((dream.curiosity.memory,) if dream.curiosity is not None else ())):
+        model.to(device)
+    return replace(dream, mean=dream.mean.to(device), log_var=dream.log_var.to(device))
 
 
 def at_temperature(dream: Dream, temperature: float) -> Dream:
@@ -95,14 +112,20 @@ def at_temperature(dream: Dream, temperature: float) -> Dream:
 class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
     """Rows of a dream. Observations are V's points, float32 (rows, latent); `frames` shows them.
 
-    A row whose dream has ended stands still until it is begun again. `info` has `ended`, the probability that the step
+    A row whose dream has ended stands still until it is begun again, or, with `autoreset` NEXT_STEP, begins another
+    with the next step: that of the seed so many on as there are rows. `info` has `ended`, the probability that the step
     was the last.
+
+    Raises:
+        ValueError: `autoreset` is another mode than these two.
     """
 
-    def __init__(self, dream: Dream, rows: int) -> None:
-        self.dream = dream
+    def __init__(self, dream: Dream, rows: int, autoreset: AutoresetMode = AutoresetMode.DISABLED) -> None:
+        if autoreset not in (AutoresetMode.DISABLED, AutoresetMode.NEXT_STEP):
+            raise ValueError(f"a dream begins again by itself with the next step or not at all, not {autoreset.value}")
+        self.dream, self.autoreset = dream, autoreset
         seen = gymnasium.spaces.Box(-np.inf, np.inf, (dream.mean.shape[1],), np.float32)
-        set_up(self, rows, seen, space_of(dream.actions))
+        set_up(self, rows, seen, space_of(dream.actions), autoreset)
         self._memory = dream.memory.stepper()
         self._seeds: Tensor | None = None
 
@@ -131,6 +154,9 @@ class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
         """Dream one step on in the rows that have not ended."""
         assert self._seeds is not None, "reset() comes first"
         dream, live = self.dream, ~self._over
+        if self.autoreset is AutoresetMode.NEXT_STEP and bool(self._over.any()):
+            # These rows do nothing else in this step: they are not live.
+            self.reset(seed=(self._seeds + self.num_envs).tolist(), options={"reset_mask": self._over.numpy()})
         action = told(torch.from_numpy(np.asarray(actions)), dream.actions)
         state = self._memory.advance(self._z, action, self._state)
         outlook = self._memory.outlook(state[0])
@@ -144,8 +170,9 @@ class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
         over = live & (ended > dream.ended)
         cut = live & ~over & (self._time >= dream.cap)
         self._over = self._over | over | cut
-        reward = torch.where(live, outlook.reward, 0.0).double()
-        return self._z.numpy().copy(), reward.numpy(), over.numpy(), cut.numpy(), {"ended": ended.numpy()}
+        reward = torch.where(live, dream.reward(outlook, state[0]), 0.0).double()
+        info = {"ended": ended.where(live, 0.0).numpy()}
+        return self._z.numpy().copy(), reward.numpy(), over.numpy(), cut.numpy(), info
 
     def frames(self) -> NDArray[np.uint8]:
         """Return what V sees in the rows, uint8 (rows, height, width, channels)."""

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from gdl_core.kernels import mdn_nll
 from gdl_core.latent.tiles import to_pixels
 from gdl_core.media.lettering import write
 from gdl_core.media.sheet import Grid, draw
 from gdl_world.controller import told
 from gdl_world.dream import Dream
+from gdl_world.memory import surprise_of
 
 Pixels = NDArray[np.uint8]
 _SMOOTH = 3  # lines are drawn this much larger, because Pillow does not smooth them
@@ -62,7 +62,7 @@ def trace(dream: Dream, real: Pixels, z: Tensor, actions: Tensor, seed: int) -> 
         places.append(place)
         real_state = memory.advance(z[time : time + 1], done[time : time + 1], real_state)
         if time + 1 < len(real):
-            surprise.append(_surprise(memory.outlook(real_state[0]), z[time + 1]))
+            surprise.append(float(surprise_of(memory.outlook(real_state[0]), z[time + 1 : time + 2])))
         dream_state = memory.advance(place, done[time : time + 1], dream_state)
         outlook = memory.outlook(dream_state[0])
         ended.append(float(outlook.ended.sigmoid()))
@@ -78,11 +78,6 @@ def trace(dream: Dream, real: Pixels, z: Tensor, actions: Tensor, seed: int) -> 
         ended=np.array(ended, dtype=np.float32),
         dream_steps=over if over >= 0 else len(real),
     )
-
-
-def _surprise(outlook: object, z: Tensor) -> float:
-    logits, mean, log_std = outlook[:3]  # type: ignore[index]
-    return float(mdn_nll(logits[0], mean[0, ..., None], log_std[0, ..., None], z[:, None]).mean())
 
 
 def drawn(found: Trace, actions: Sequence[str]) -> Pixels:

@@ -18,6 +18,8 @@ from gdl_core.noise import Noise
 from gdl_world.config import MemoryConfig
 from gdl_world.sequences import Sequences, Steps, take_apart
 
+_ENSEMBLE_WIDTH = 64
+
 State = tuple[Tensor, Tensor]
 """The LSTM's output and its cell, each (batch, hidden)."""
 
@@ -32,12 +34,23 @@ class Outlook(NamedTuple):
     ended: Tensor  # a logit
 
 
+def surprise_of(outlook: Outlook, z: Tensor) -> Tensor:
+    """Return how unlikely points (rows, latent) were held, in nats a number, (rows,)."""
+    logits, mean, log_std = (part.flatten(0, 1) for part in outlook[:3])  # (rows · latent, mixtures)
+    nll: Tensor = mdn_nll(logits, mean[..., None], log_std[..., None], z.reshape(-1, 1))
+    return nll.reshape(z.shape).mean(1)
+
+
 class Memory(Model):
     """Predicts the next point of V's latent space, the reward, and whether the episode ends.
 
     loss = NLL a number of z + weight · squared error of the reward + binary cross-entropy of the end, averaged over
     steps; in it the last steps of episodes weigh `ended_weight` times what others do. z is drawn from V's posterior
     anew in each batch, so that M learns from what V is not sure of, too.
+
+    An ensemble of small networks may stand beside: each expects the next mean of V by what the LSTM put out, and the
+    LSTM learns nothing from them. Where they disagree there is something to be learned; where there is noise they come
+    to expect its mean, and agree (Pathak et al. 2019, arXiv:1906.04161; Sekar et al. 2020, arXiv:2005.05960).
     """
 
     def __init__(self, config: MemoryConfig, data_shape: tuple[int, ...]) -> None:
@@ -47,6 +60,7 @@ class Memory(Model):
         self.latent_shape = (config.latent,)
         self.lstm = nn.LSTM(config.latent + config.actions, config.hidden, batch_first=True)
         self.head = nn.Linear(config.hidden, 3 * config.latent * config.mixtures + 2)
+        self.ensemble = nn.ModuleList(_expects(config.hidden, config.latent) for _ in range(config.ensemble))
 
     @classmethod
     def fit_config(cls, config: Any, dataset: Any) -> Any:
@@ -94,7 +108,20 @@ class Memory(Model):
         entropy = F.binary_cross_entropy_with_logits(outlook.ended[there], steps.ended[there], reduction="none")
         ended = (weight * entropy).mean()
         loss = nll + self.config.reward_weight * reward + ended
-        return {"loss": loss, "nll": nll, "reward_error": reward, "ended": ended}
+        parts = {"loss": loss, "nll": nll, "reward_error": reward, "ended": ended}
+        if self.ensemble:
+            expected = self._expected(output[:, :-1][goes_on].detach())
+            parts["ensemble_error"] = (expected - steps.mean[:, 1:][goes_on]).square().mean()
+            parts["loss"] = loss + parts["ensemble_error"]
+        return parts
+
+    def _expected(self, output: Tensor) -> Tensor:
+        """Return what each of the ensemble expects, (networks, rows, latent)."""
+        return torch.stack([network(output).float() for network in self.ensemble])
+
+    def disagreement(self, output: Tensor) -> Tensor:
+        """Return the variance of what the ensemble expects at outputs of the LSTM (rows, hidden), a number, (rows,)."""
+        return self._expected(output).var(0).mean(1)
 
     def begin(self, rows: int) -> State:
         """Return the state before the first step, zeros."""
@@ -126,6 +153,10 @@ class Memory(Model):
             outlook.logits, outlook.mean[..., None], outlook.log_std[..., None], key=key, temperature=temperature
         )
         return x.squeeze(-1)
+
+
+def _expects(hidden: int, latent: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(hidden, _ENSEMBLE_WIDTH), nn.SiLU(), nn.Linear(_ENSEMBLE_WIDTH, latent))
 
 
 class Stepper:

@@ -19,7 +19,7 @@ from gdl_core.noise import Noise
 from gdl_world.agent import Agent
 from gdl_world.controller import decide, told
 from gdl_world.dream import Dream
-from gdl_world.rows import row_keys
+from gdl_world.rows import points, to_input
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -37,11 +37,6 @@ class Policy(Protocol):
 
     def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
         """Return what is done in each row at frames (rows, height, width, channels)."""
-
-
-def to_input(frames: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Return frames (rows, height, width, channels) as V takes them: float32 in [0, 1], channels first."""
-    return torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
 
 @torch.no_grad()
@@ -67,7 +62,7 @@ def dream_returns(
         pack: let rows that have ended leave.
     """
     memory, device = dream.memory.stepper(precision), dream.memory.device
-    candidates, rollouts = len(parameters), len(seeds)
+    candidates, rollouts, seeds = len(parameters), len(seeds), seeds.to(device)
     sees_memory = agent.memory is not None
     row = torch.arange(candidates * rollouts, device=device)  # which of all rows are still there
     of_seed = row % rollouts
@@ -85,7 +80,7 @@ def dream_returns(
         outlook = memory.outlook(hidden)
         choose, normal = dream.chances(seeds, time)
         z = dream.draw(outlook, choose[of_seed], normal[of_seed])
-        earned[row] += torch.where(live, outlook.reward, 0.0).double()
+        earned[row] += torch.where(live, dream.reward(outlook, hidden), 0.0).double()
         lasted[row] += live
         live = live & ~(outlook.ended.sigmoid() > dream.ended)
         left = int(live.sum())
@@ -107,14 +102,12 @@ class AgentPolicy:
     def begin(self, seeds: Sequence[int]) -> None:
         """Forget what was."""
         self.state: Any = None
-        self.seeds = torch.tensor(list(seeds), dtype=torch.int64)
+        self.seeds = torch.tensor(list(seeds), dtype=torch.int64, device=self.agent.device)
 
     @torch.no_grad()
     def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
         """Return what the controllers say."""
-        posterior = self.agent.look(to_input(frames, self.agent.device))
-        counter = time * -(-posterior.mean.shape[1] // 4)
-        self.z = self.agent.draw(posterior, row_keys(self.seeds, counter))
+        self.z = points(self.agent.look(to_input(frames, self.agent.device)), self.seeds, time)
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result

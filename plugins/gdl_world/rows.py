@@ -13,14 +13,31 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gdl_core.contracts import Posterior
+from gdl_core.errors import DataError
+from gdl_core.kernels import reparameterize
 from gdl_world.environment import Actions
 
 Seeds = Sequence[int] | int | None
 
 
-def row_keys(seeds: Tensor, counter: int) -> Tensor:
+def row_keys(seeds: Tensor, counter: int | Tensor) -> Tensor:
     """Return a key of noise for each row, int64 (rows, 2): its seed, and the counter that its numbers begin at."""
-    return torch.stack((seeds, torch.full_like(seeds, counter)), dim=1)
+    counters = counter if isinstance(counter, Tensor) else torch.full_like(seeds, counter)
+    return torch.stack((seeds, counters), dim=1)
+
+
+def to_input(frames: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Return frames (rows, height, width, channels) as V takes them: float32 in [0, 1], channels first."""
+    return torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
+
+
+def points(posterior: Posterior, seeds: Tensor, time: int | Tensor) -> Tensor:
+    """Return points of V's posteriors, (rows, latent), each drawn by the seed and the time of its row."""
+    assert posterior.log_var is not None
+    words = -(-posterior.mean.shape[1] // 4)  # a counter gives four numbers
+    z: Tensor = reparameterize(posterior.mean, posterior.log_var, key=row_keys(seeds, time * words))
+    return z
 
 
 def space_of(actions: Actions) -> gymnasium.Space[Any]:
@@ -30,10 +47,40 @@ def space_of(actions: Actions) -> gymnasium.Space[Any]:
     return gymnasium.spaces.Box(-1.0, 1.0, (actions.numbers,), np.float32)
 
 
-def set_up(env: VectorEnv[Any, Any, Any], rows: int, seen: gymnasium.Space[Any], done: gymnasium.Space[Any]) -> None:
-    """Give an environment of rows its spaces, and say that rows which have ended stand still."""
+def actions_of(name: str, space: Any) -> Actions:
+    """Return what can be done in a space of actions.
+
+    Raises:
+        DataError: it is neither of choices nor of numbers between bounds.
+    """
+    if isinstance(space, gymnasium.spaces.Discrete):
+        n = int(space.n)
+        return Actions(choices=n, still=0, sweep=(min(1, n - 1), n - 1))
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.is_bounded("both"):
+        n = int(space.shape[0])
+        rest = (0.0,) * (n - 1)
+        return Actions(numbers=n, still=(0.0,) * n, sweep=((-1.0, *rest), (1.0, *rest)))
+    raise DataError(f"the environment {name} takes actions of {space}; choices or a row of bounded numbers are needed")
+
+
+def pictures_of(shape: tuple[int, ...]) -> gymnasium.spaces.Box:
+    """Return the space of frames of (channels, height, width), as (height, width, channels)."""
+    channels, height, width = shape
+    return gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8)
+
+
+def set_up(
+    env: VectorEnv[Any, Any, Any],
+    rows: int,
+    seen: gymnasium.Space[Any],
+    done: gymnasium.Space[Any],
+    autoreset: AutoresetMode = AutoresetMode.DISABLED,
+) -> None:
+    """Give an environment of rows its spaces, and say what becomes of rows that have ended: they stand still, if it is
+    not said otherwise.
+    """
     env.num_envs = rows
-    env.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_fps": 20}
+    env.metadata = {"autoreset_mode": autoreset, "render_fps": 20}
     env.single_observation_space, env.single_action_space = seen, done
     env.observation_space, env.action_space = batch_space(seen, rows), batch_space(done, rows)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +99,13 @@ class Store:
                 (path / "actions.bin").open("ab") as actions,
                 (path / "rewards.f4").open("ab") as rewards,
             ):
+                channels, height, width = self.shape
                 for episode in episodes:
+                    if episode.frames.shape[1:] != (height, width, channels):
+                        raise DataError(
+                            f"episode {len(told)} has frames of {episode.frames.shape[1:]}; the others have "
+                            f"{(height, width, channels)}"
+                        )
                     frames.write(np.ascontiguousarray(episode.frames.transpose(0, 3, 1, 2)).data)
                     kind = np.float32 if self.numbers else np.int64
                     actions.write(np.ascontiguousarray(episode.actions, dtype=kind).data)
@@ -146,8 +152,8 @@ class Store:
         numbers, kind = self._files()[name]
         return np.memmap(self.folder / name, dtype=kind, mode="r", shape=(self.steps, numbers))
 
-    def value(self, name: str, noise: Noise, held_out: float) -> Episodes:
-        """Return the episodes, a share of them held out, at least one where there are two.
+    def value(self, name: str, noise: Noise, held_out: float, these: Sequence[int] | None = None) -> Episodes:
+        """Return the episodes, a share of them held out, at least one where there are two; or `these`, by number.
 
         Raises:
             DataError: there are none.
@@ -159,6 +165,8 @@ class Store:
         which = np.repeat(np.arange(len(lengths)), lengths)
         time = np.arange(len(which)) - starts[which]
         chosen = split(len(lengths), held_out, noise.stream("split"))
+        if these is not None:
+            chosen = np.array([number for number in these if 0 <= number < len(lengths)], dtype=np.int64)
         rewards = self._array("rewards.f4")[:, 0]
         actions = self._array("actions.bin")
         return Episodes(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
-from world_toys import LATENT, agent, arena, dream
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from world_toys import LATENT, agent, arena, dream, memory, vision
 
 from gdl_core.noise import Noise
+from gdl_world.alone import Alone
 from gdl_world.controller import decide, parameter_count, told
-from gdl_world.dream import DreamEnv
+from gdl_world.curiosity import Curiosity, CuriousEnv
+from gdl_world.dream import DreamEnv, moved
 from gdl_world.environment import Actions
 from gdl_world.memory import Outlook
 from gdl_world.play import AgentPolicy, dream_returns, episode_seeds, play, real_returns
@@ -71,6 +79,56 @@ def test_rows_at_different_times_have_the_noise_of_theirs() -> None:
         np.testing.assert_allclose(
             env.step(np.array([2, 1]))[0][0], other.step(np.array([2]))[0][0], rtol=1e-5, atol=1e-6
         )
+
+
+def test_a_row_that_has_ended_begins_another_by_itself_where_it_is_told_to() -> None:
+    world = dream(cap=3)
+    env, other = DreamEnv(world, 2, AutoresetMode.NEXT_STEP), DreamEnv(world, 1)
+    assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    env.reset(seed=[1, 2])
+    for _ in range(3):
+        *_, cut, _ = env.step(np.array([0, 1]))
+    assert cut.all()
+    seen, reward, over, cut, info = env.step(np.array([2, 2]))
+    assert not (over | cut).any()
+    assert (reward == 0).all()
+    assert (info["ended"] == 0).all()
+    begun, _ = other.reset(seed=[4])  # two seeds on
+    assert np.array_equal(seen[1], begun[0])
+    np.testing.assert_allclose(env.step(np.array([0, 1]))[0][1], other.step(np.array([1]))[0][0], rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="with the next step or not at all"):
+        DreamEnv(world, 2, AutoresetMode.SAME_STEP)
+
+
+def test_gymnasium_counts_its_episodes() -> None:
+    env = RecordEpisodeStatistics(DreamEnv(dream(cap=3), 2, AutoresetMode.NEXT_STEP))
+    env.reset(seed=1)
+    told = [env.step(env.action_space.sample())[-1] for _ in range(8)]
+    ends = [info["episode"]["l"].tolist() for info in told if "episode" in info]
+    assert ends == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("world", ["dream", "dodge", "curious"])
+def test_gymnasium_finds_nothing_wrong_with_a_row_alone(world: str) -> None:
+    env = arena()
+    made: dict[str, Callable[[], VectorEnv]] = {
+        "dream": lambda: DreamEnv(dream(), 1),
+        "dodge": lambda: env.make(1),
+        "curious": lambda: CuriousEnv(
+            env.make(1), vision(), Curiosity(memory(), "surprise", -9.0, 1.0), env.actions
+        ),
+    }  # fmt: skip
+    alone = Alone(made[world](), render_mode="rgb_array")
+    with warnings.catch_warnings():
+        # V's numbers have no bounds, which gymnasium takes for an oversight.
+        warnings.filterwarnings("ignore", message=r".*observation space m\w+ value is -?infinity", category=UserWarning)
+        check_env(alone, skip_render_check=True)
+    alone.reset(seed=3)
+    assert alone.render().shape == (32, 32, 3)
+    alone.close()
+    assert Alone(env.make(1)).render() is None
+    with pytest.raises(ValueError, match="this environment has 2"):
+        Alone(env.make(2))
 
 
 def test_its_spaces_hold_what_it_gives() -> None:
@@ -180,3 +238,13 @@ def test_episodes_of_a_stream_have_seeds_of_their_own() -> None:
     assert seeds[5:10] == episode_seeds(Noise(1), 5, 5)
     assert all(0 <= seed < 1 << 31 for seed in seeds)
     assert agent().vision.config.latent == LATENT
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_dreams_what_a_cpu_dreams() -> None:
+    world, player, population = dream(cap=20), agent(), _population(4)
+    here, lasted = dream_returns(player, population, world, SEEDS)
+    there, also = dream_returns(player.cuda(), population, moved(world, "cuda"), SEEDS)
+    assert torch.equal(lasted, also)
+    torch.testing.assert_close(here, there, rtol=1e-3, atol=1e-3)

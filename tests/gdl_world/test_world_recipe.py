@@ -25,7 +25,8 @@ steps:
   play:   {do: rollouts, env: $arena, episodes: 12}
   eye:    {do: train, model: vision, data: $play, for: 20 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4}}
   codes:  {do: sequences, episodes: $play, vision: $eye, length: 16}
-  memory: {do: train, model: memory, data: $codes, for: 20 steps, batch: 16, precision: fp32, set: {hidden: 16}}
+  memory: {do: train, model: memory, data: $codes, for: 20 steps, batch: 16, precision: fp32,
+           set: {hidden: 16, ensemble: 2}}
   told:   {do: measure, model: $memory, data: $codes, save: told.md}
   dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1, cap: 20}
   player: {do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 6, rollouts: 2,
@@ -39,6 +40,13 @@ steps:
            dreams: {dreamer: $dream}, save: [proof.csv, proof.md]}
   film:   {do: film, env: $arena, dream: $dream, agent: $player, steps: 12, save: film.webp}
   nights: {do: temperatures, dream: $dream, agent: $player, temperatures: [0, 1.5], steps: 6, save: nights.webp}
+  new:    {do: curious, env: $arena, vision: $eye, memory: $memory, known: $codes, by: surprise}
+  gaper:  {do: evolve, env: $new, vision: $eye, memory: $memory, generations: 1, population: 4, rollouts: 2}
+  unsure: {do: curious, env: $dream, vision: $eye, memory: $memory, known: $codes, own: 0.5}
+  seeker: {do: evolve, env: $unsure, vision: $eye, memory: $memory, generations: 1, population: 4, rollouts: 2}
+  sought: {do: rollouts, env: $arena, policy: $gaper, steps: 90, episodes: 50, hold: [2, 5], explore: 0.5,
+           save: sought.zip}
+  views:  {do: coverage, env: $arena, episodes: {random: $play, curious: $sought}, save: views.csv}
   tweaks: {do: tweak, vision: $eye, episodes: $play, n: 2, columns: 3, frames: 8, save: [tweaks.png, tweaks.csv]}
 """
 
@@ -78,6 +86,10 @@ def test_the_road_is_walked_to_its_end(road: Path) -> None:
     assert len(moves) == 4
     assert moves == sorted(moves, reverse=True)
     assert sum(float(str(share)) for share in tweaks.column("of all movement")) == pytest.approx(1)
+    views = media.read(road / "views.csv", get_registry())
+    assert views.column("player") == ("random", "curious")
+    assert all(int(str(states)) > 20 for states in views.column("states"))
+    assert media.verify(road / "sought.zip", get_registry()) is True
     told = (road / "told.md").read_text()
     assert "copy of the last z" in told
     assert "told no action" in told
@@ -114,7 +126,7 @@ def test_stopped_anywhere_it_ends_the_same(road: Path, tmp_path: Path) -> None:
         except CancelledError:
             continue
     _run(ROAD, tmp_path / "run")
-    for name in ("proof.csv", "told.md", "film.webp"):
+    for name in ("proof.csv", "told.md", "film.webp", "views.csv", "sought.zip"):
         assert (tmp_path / "run" / name).read_bytes() == (road / name).read_bytes(), name
     mine, other = (read_model(folder / "player.gdl") for folder in (tmp_path / "run", road))
     assert mine.fingerprint == other.fingerprint
@@ -138,6 +150,7 @@ def _steps(**changed: str) -> str:
         ({"arena": "{do: env, name: dodge, set: {cap: 0}}"}, "greater than or equal to 1"),
         ({"play": "{do: rollouts, env: $arena, policy: randon}"}, "policy"),
         ({"play": "{do: rollouts, env: $arena, policy: $arena}"}, "needs a model"),
+        ({"play": "{do: rollouts, env: $arena, hold: [3, 2]}"}, "like [1, 30]"),
         ({"dream": "{do: dream, vision: $eye, memory: $eye, starts: $play}"}, "needs a model that predicts"),
         ({"proof": "{do: score, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
         (
@@ -163,6 +176,27 @@ def test_a_wrong_recipe_is_refused_before_it_runs(changed: dict[str, str], words
                 "codes": "{do: sequences, episodes: $play, vision: $vae}",
             },
             "world/vision is needed",
+        ),
+        (
+            {
+                "codes": "{do: sequences, episodes: $play, vision: $eye, length: 8}",
+                "memory": "{do: train, model: memory, data: $codes, for: 1 steps, set: {hidden: 4}}",
+                "new": "{do: curious, env: $arena, vision: $eye, memory: $memory, known: $codes, by: disagreement}",
+            },
+            "ensemble: 5",
+        ),
+        (
+            {
+                "codes": "{do: sequences, episodes: $play, vision: $eye, length: 8}",
+                "memory": "{do: train, model: memory, data: $codes, for: 1 steps, set: {hidden: 4}}",
+                "dream": "{do: dream, vision: $eye, memory: $memory, starts: $play}",
+                "new": "{do: curious, env: $dream, vision: $eye, memory: $memory, known: $codes, by: surprise}",
+            },
+            "nothing surprises a memory in its own dream",
+        ),
+        (
+            {"seen": "{do: coverage, env: $arena, episodes: {all: $play}, steps: 100000}"},
+            "not all of the episodes have",
         ),
         (
             {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gdl_core.errors import DataError, printable
-from gdl_world.environment import Actions
+from gdl_world.rows import actions_of
 
 Frame = NDArray[np.uint8]
 
@@ -81,19 +81,3 @@ class AnyGymnasium:
             image = Image.fromarray(np.ascontiguousarray(picture, dtype=np.uint8))
             picture = np.asarray(image.resize((self.size, self.size), Image.Resampling.BOX))
         return np.array(picture, dtype=np.uint8)
-
-
-def actions_of(name: str, space: Any) -> Actions:
-    """Return what can be done in a space of actions.
-
-    Raises:
-        DataError: it is neither of choices nor of numbers between bounds.
-    """
-    if isinstance(space, gymnasium.spaces.Discrete):
-        n = int(space.n)
-        return Actions(choices=n, still=0, sweep=(min(1, n - 1), n - 1))
-    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.is_bounded("both"):
-        n = int(space.shape[0])
-        rest = (0.0,) * (n - 1)
-        return Actions(numbers=n, still=(0.0,) * n, sweep=((-1.0, *rest), (1.0, *rest)))
-    raise DataError(f"the environment {name} takes actions of {space}; choices or a row of bounded numbers are needed")

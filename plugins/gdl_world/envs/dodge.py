@@ -78,6 +78,27 @@ class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
         self._over |= hit | cut
         return self._draw(), live.astype(np.float64), hit, cut, {}
 
+    def states(self) -> dict[str, NDArray[np.int64]]:
+        """Return what there is to be known of each row in coarse steps, each (rows,); what is drawn by chance is not.
+
+        The player's place, where the lowest ball is from there (−9 across and 9 down where there is none), how many
+        balls there are, and whether the screen shows noise.
+        """
+        x, y = self._balls[:, :, 0], self._balls[:, :, 1]
+        rows, lowest = np.arange(self.num_envs), y.argmax(1)
+        none = y[rows, lowest] < 0
+        across = np.floor((x[rows, lowest] - self._x) / 4).clip(-8, 7)
+        return {
+            "place": np.floor(self._x / 2).astype(np.int64),
+            "ball across": np.where(none, -9, across).astype(np.int64),
+            "ball down": np.where(none, 9, y[rows, lowest] // 4).astype(np.int64),
+            "balls": (y >= 0).sum(1),
+            "screen": (self._watched() & self.tv).astype(np.int64),
+        }
+
+    def _watched(self) -> NDArray[np.bool_]:
+        return np.asarray(self._x < SIZE / 3)
+
     def _fall(self, live: NDArray[np.bool_]) -> None:
         balls = self._balls
         there = (balls[:, :, 1] >= 0) & live[:, None]
@@ -126,7 +147,7 @@ class Dodge(VectorEnv[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]):
         """Return what the screen shows: noise while the player stands in the left third, else nothing."""
         side = _TV.stop - _TV.start
         noise = _words(self._key, 1 + self._time, side * side * 3).reshape(-1, side, side, 3)
-        return np.where((self._x < SIZE / 3)[:, None, None, None], noise * 255, 60).astype(np.uint8)
+        return np.where(self._watched()[:, None, None, None], noise * 255, 60).astype(np.uint8)
 
 
 def _within(place: NDArray[np.int64]) -> NDArray[np.bool_]:

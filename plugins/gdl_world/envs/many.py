@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from gdl_world.environment import Actions
-from gdl_world.rows import Seeds, seeds_of, set_up, space_of, wanted_rows
+from gdl_world.rows import Seeds, pictures_of, seeds_of, set_up, space_of, wanted_rows
 
 Frame = NDArray[np.uint8]
 
@@ -41,7 +40,7 @@ class Many(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
 
     def __init__(self, make: Callable[[], Single], rows: int, shape: tuple[int, int, int], actions: Actions) -> None:
         channels, height, width = shape
-        set_up(self, rows, gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8), space_of(actions))
+        set_up(self, rows, pictures_of(shape), space_of(actions))
         self.singles: list[Single] = []
         try:
             for _ in range(rows):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
     from gdl_world.agent import Agent
+    from gdl_world.dream import Dream
     from gdl_world.environment import Environment
 
 
@@ -54,7 +55,10 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     import torch
 
     from gdl_core.latent.fingerprint import fingerprint
+    from gdl_core.training.build import choose_device
+    from gdl_core.training.distributed import here
     from gdl_core.training.evolve import EvolutionConfig, evolve
+    from gdl_world.dream import moved
 
     env: Environment = arguments.env
     agent = _agent(arguments, env)
@@ -73,12 +77,20 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed} "
         f"{arguments.watch.described if arguments.watch else ''} {arguments.watch_episodes}"
     )
-    evaluate = _judge(arguments, agent, context)
+    device = choose_device(context.device)
+    agent.to(device)
+    dream = None if env.dream is None else moved(env.dream, device)
+    evaluate = _judge(arguments, agent, dream, context)
     watch = None if arguments.watch is None else _watch(arguments, agent, context)
-    found = evolve(
-        evaluate, np.zeros(len(agent.parameters_of_controller)), settings, context.folder, context.noise,
-        context.progress, context.cancelled, key, watch,
-    )  # fmt: skip
+    try:
+        found = evolve(
+            evaluate, np.zeros(len(agent.parameters_of_controller)), settings, context.folder, context.noise,
+            context.progress, context.cancelled, key, watch, here(),
+        )  # fmt: skip
+    finally:
+        agent.cpu()
+        if dream is not None:
+            moved(dream, "cpu")
     agent.parameters_of_controller.copy_(torch.from_numpy(found.mean))
     last: Any = found.history.rows[-1]
     if arguments.watch is not None:
@@ -131,7 +143,7 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
     return agent.eval()
 
 
-def _judge(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
+def _judge(arguments: Arguments, agent: Agent, dream: Dream | None, context: StepContext) -> Any:
     """Return what evaluates candidates: each generation has seeds of its own, the same for all its candidates."""
     import numpy as np
     import torch
@@ -142,11 +154,11 @@ def _judge(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
     precision = torch.bfloat16 if arguments.precision == "bf16" else torch.float32
 
     def judge(candidates: NDArray[np.float64], generation: int) -> NDArray[np.float64]:
-        parameters = torch.from_numpy(candidates).float()
+        parameters = torch.from_numpy(candidates).float().to(agent.device)
         seeds = episode_seeds(context.noise.stream("episodes"), generation * arguments.rollouts, arguments.rollouts)
-        if env.dream is not None:
+        if dream is not None:
             earned, _ = dream_returns(
-                agent, parameters, env.dream, torch.tensor(seeds), context.check_cancelled, precision=precision
+                agent, parameters, dream, torch.tensor(seeds), context.check_cancelled, precision=precision
             )
             return np.asarray(earned.mean(1).numpy())
         return np.asarray(real_returns(agent, parameters, env, seeds, context.check_cancelled).mean(1))
@@ -167,7 +179,7 @@ def _watch(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
     seeds = episode_seeds(context.noise.stream("watch"), 0, arguments.watch_episodes)
 
     def watch(mean: NDArray[np.float64], generation: int) -> float:
-        parameters = torch.from_numpy(mean).float()[None]
+        parameters = torch.from_numpy(mean).float()[None].to(agent.device)
         return float(real_returns(agent, parameters, real, seeds, context.check_cancelled).mean())
 
     return watch

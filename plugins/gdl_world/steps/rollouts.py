@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_world.steps.inputs import EnvironmentInput, is_a
@@ -22,17 +22,34 @@ class Arguments(StepArguments):
         "random", description="who plays: random, still, sweep, or an agent"
     )
     episodes: int = Field(100, ge=1, le=1_000_000, description="how many episodes")
+    steps: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="steps after which no further episode is begun; left out: no bound"
+    )
     explore: float = Field(
         0.0, ge=0, le=1, description="share of the steps at which an agent does something at random instead"
+    )
+    hold: tuple[int, int] | None = Field(
+        None,
+        description="least and most steps for which what is done at random is held; left out: the environment's own, "
+        "short ones. One who holds longer gets further",
     )
     held_out: float = Field(0.1, ge=0, lt=1, description="share of the episodes that is held out")
     first: Annotated[Any, Accepts("episodes")] | None = Field(
         None, description="episodes of the same environment that these are added to"
     )
 
+    @field_validator("hold")
+    @classmethod
+    def _from_to(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 1 <= value[0] <= value[1] <= 1_000_000:
+            raise ValueError("should be two numbers of steps, the least and the most, like [1, 30]")
+        return value
+
 
 def run(arguments: Arguments, context: StepContext) -> Episodes:
     """Return the episodes, those of seeds 0, 1, 2 … of this step."""
+    from dataclasses import replace
+
     from gdl_core.data.dataset import fingerprint
     from gdl_world.agent import Agent
     from gdl_world.baselines import Exploring, baseline
@@ -44,6 +61,8 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
 
     env = arguments.env
     assert isinstance(env, Environment)
+    if arguments.hold is not None:
+        env = replace(env, hold=arguments.hold)
     if isinstance(arguments.policy, str):
         policy: Any = baseline(arguments.policy, env, period=env.periods[0])
         played = arguments.policy
@@ -56,13 +75,19 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
     before = arguments.first
     key = fingerprint(
         "rollouts", env.described, played, arguments.explore, context.noise.key_seed,
-        "" if before is None else before.fingerprint,
+        "" if before is None else before.fingerprint, arguments.steps, arguments.hold,
     )  # fmt: skip
     store = Store(context.folder / "episodes", env.shape, env.actions.numbers, key, env.described)
     if before is not None:
         copy(before, store, context.check_cancelled)
     already = 0 if before is None else len(before.seeds)
-    collect(env, policy, store, already + arguments.episodes, context.noise, context.progress, context.check_cancelled)
+    enough = None
+    if arguments.steps is not None:
+        enough = arguments.steps + (0 if before is None else len(before))
+    collect(
+        env, policy, store, already + arguments.episodes, context.noise, context.progress, context.check_cancelled,
+        enough,
+    )  # fmt: skip
     found = store.value(f"{env.name} played", context.noise, arguments.held_out)
     mine = found.returns[already:]
     context.note(
