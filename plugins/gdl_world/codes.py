@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from gdl_core.data.dataset import fingerprint
 from gdl_core.data.episodes import Episodes
-from gdl_core.errors import GdlError
-from gdl_core.files import cannot_write, write_atomically
 from gdl_core.latent.tiles import encode_rows
+from gdl_core.media.atomic import replacing
 from gdl_core.training.build import choose_device
 from gdl_core.values import TrainedModel
 
@@ -51,11 +50,6 @@ def encoded(
     trained.model.cpu()
     log_var = posterior.log_var if posterior.log_var is not None else torch.full_like(posterior.mean, -30.0)
     both = np.stack([posterior.mean.numpy(), log_var.numpy()])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda stream: np.save(stream, both, allow_pickle=False))
-    except GdlError:
-        raise
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    with replacing(path) as temporary:
+        np.save(temporary, both, allow_pickle=False)
     return both[0], both[1]

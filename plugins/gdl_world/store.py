@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from gdl_core.data.dataset import fingerprint
 from gdl_core.data.episodes import Episodes
 from gdl_core.data.split import split
-from gdl_core.errors import DataError
-from gdl_core.files import cannot_write, write_atomically
+from gdl_core.errors import DataError, StorageError
+from gdl_core.files import cannot_write
+from gdl_core.media.atomic import write_bytes
 from gdl_core.noise import Noise
 from gdl_core.values import Column
 
@@ -120,7 +121,10 @@ class Store:
                     "about": self.about, "episodes": told,
                 }
             )  # fmt: skip
-            write_atomically(path / _MANIFEST, lambda stream: stream.write(text.encode()))
+            write_bytes(path / _MANIFEST, text.encode())
+        except StorageError:
+            self._cut()
+            raise
         except OSError as error:
             self._cut()
             raise cannot_write(path / "frames.u8", error) from error

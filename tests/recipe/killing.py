@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -220,19 +221,16 @@ def _watch(folder: Path, log: Path, at: int) -> None:
 
 
 def _save_often(every: int) -> None:
-    """Let the training's clock tick by steps, so that each run makes its checkpoints at the same ones."""
-    from gdl_core.training import loop
+    """Let the clocks of both loops tick by steps, so that each run makes its checkpoints at the same ones."""
+    from gdl_core.training import evolve, loop
     from gdl_core.training.config import TrainingConfig
 
-    now = 0.0
-    tick = TrainingConfig.model_fields["checkpoint_seconds"].default / every
+    def ticking(tick: float) -> Any:
+        ticks = count()
+        return SimpleNamespace(monotonic=lambda: tick * next(ticks))
 
-    def monotonic() -> float:
-        nonlocal now
-        now += tick
-        return now
-
-    loop.time = SimpleNamespace(monotonic=monotonic)  # type: ignore[assignment]
+    loop.time = ticking(TrainingConfig.model_fields["checkpoint_seconds"].default / every)
+    evolve.time = ticking(evolve.EvolutionConfig.model_fields["keep_seconds"].default)  # each generation
 
 
 def _main() -> None:
