@@ -4,7 +4,8 @@
 
 The first runs the recipe as if it were alone. The others wait until it comes to a step that all do together
 (`StepSpec.together`); what they need for it they read from the run folder, which has to lie on a disk that all of them
-see, or make again from what lies there. They write nothing.
+see. What is of a kind that is not kept, an environment or a dataset, they make again from what lies there. Only the
+first process says what a run comes to.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gdl_core.errors import GdlError
 from gdl_core.recipe.compute import Surroundings, compute
 from gdl_core.recipe.keep import kept
 from gdl_core.recipe.lock import RunFolder
@@ -26,11 +28,10 @@ END = -1
 
 
 def processes() -> tuple[int, int]:
-    """Return which of how many processes this is, as torchrun says; (0, 1) where there is none beside it."""
-    try:
-        return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    except ValueError:
+    """Return which of how many processes this is, as torchrun says; (0, 1) where torchrun did not start it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:  # other things set the names below, too
         return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 
 class Follower:
@@ -65,6 +66,11 @@ class Follower:
             entry = next(entry for entry in self.plan if entry.step.name == name)
             state, step = self.folder.state(name), entry.step
             value = kept(step.gives.kind, state, self.around.registry) if self.folder.begun(name) == entry.key else None
+            if value is None and step.gives.kind == "model":
+                raise GdlError(
+                    f"process {self.here.rank} cannot read what step '{name}' gave in {state}; all processes have to "
+                    "see the run folder"
+                )
             if value is None:
                 inputs = {need: self._value(need, values) for need in step.inputs}
                 value = compute(step, inputs, state, self.around, [])

@@ -23,6 +23,7 @@ from typing import Protocol, TypeVar
 from gdl_core.errors import GdlError, InputError
 from gdl_core.files import cache_folder
 from gdl_core.media.atomic import replacing, write_bytes
+from gdl_core.recipe.follow import processes
 from gdl_core.recipe.hashes import file_digest
 from gdl_core.recipe.keep import FACTS, RESULTS
 
@@ -209,7 +210,8 @@ class SharedResults:
 
         device = choose_device(self.device)
         on = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-        return f"noise {RNG_VERSION} torch {torch.__version__} {device.type} {on} {torch.get_num_threads()} threads"
+        threads = f"{torch.get_num_threads()} threads" + (f" {processes()[1]} processes" if processes()[1] > 1 else "")
+        return f"noise {RNG_VERSION} torch {torch.__version__} {device.type} {on} {threads}"
 
     def remove(self, place: Path) -> bool:
         """Take an entry's folder away; under another name first, so that nobody finds half of it."""

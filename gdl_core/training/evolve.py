@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gdl_core.config import Settings
-from gdl_core.errors import CancelledError, CheckpointError, MissingExtraError, TrainingError
+from gdl_core.errors import CancelledError, CheckpointError, GdlError, MissingExtraError, TrainingError
 from gdl_core.noise import Noise
 from gdl_core.training import checkpoint
 from gdl_core.training.distributed import Ranks, of_first, shared
@@ -109,7 +109,7 @@ def evolve(
     evaluate = shared(evaluate, here)
     folder.mkdir(parents=True, exist_ok=True)
     search = _Search(begin, config, noise)
-    told, before, looks = _resume(search, folder, key)
+    told, before, looks = _resume(search, folder, key, compare=here.rank == 0)
     resumed = len(told) or None
     started = saved = time.monotonic()
 
@@ -129,7 +129,12 @@ def evolve(
                 save()
             raise CancelledError(f"search stopped at generation {generation}; run it again to go on")
         candidates = search.ask()
-        fitness = np.asarray(evaluate(candidates, generation), dtype=np.float64)
+        try:
+            fitness = np.asarray(evaluate(candidates, generation), dtype=np.float64)
+        except GdlError:
+            if here.world > 1 and cancelled():  # another process heard of it first, and is gone
+                raise CancelledError(f"search stopped at generation {generation}; run it again to go on") from None
+            raise
         if fitness.shape != (config.population,) or not np.isfinite(fitness).all():
             raise TrainingError(
                 f"generation {generation}: the fitness of {config.population} candidates should be as many finite "
@@ -226,7 +231,7 @@ class _Search:
         return dict(zip(_NUMBERS, row, strict=True))
 
 
-def _resume(search: _Search, folder: Path, key: str) -> tuple[list[Floats], float, _Looks]:
+def _resume(search: _Search, folder: Path, key: str, compare: bool) -> tuple[list[Floats], float, _Looks]:
     """Repeat what was told before, without evaluating; return it, the seconds that it took then, and the looks."""
     looks = _Looks()
     found, _ = checkpoint.load_newest(folder, key)
@@ -235,7 +240,7 @@ def _resume(search: _Search, folder: Path, key: str) -> tuple[list[Floats], floa
     told: list[Floats] = list(found.tensors["fitness"].numpy())
     for fitness in told:
         search.tell(search.ask(), fitness)
-    if not np.array_equal(search.mean, found.tensors["mean"].numpy()):
+    if compare and not np.array_equal(search.mean, found.tensors["mean"].numpy()):
         raise CheckpointError(
             f"the search in {folder} cannot be repeated on this machine, whose arithmetic is another than the one "
             "it was begun on; delete the folder to begin again"

@@ -55,9 +55,9 @@ class Curiosity:
         """Return how much the ensemble disagrees at outputs of the LSTM (rows, hidden)."""
         return self.memory.disagreement(hidden)
 
-    def reward(self, value: Tensor, own: Tensor) -> Tensor:
-        """Return what steps are worth, (rows,), by their surprise or disagreement and the environment's reward."""
-        return ((value - self.usual) / self.spread).clamp(min=0.0) + self.own * own
+    def worth(self, value: Tensor) -> Tensor:
+        """Return what steps are worth, (rows,), by their surprise or disagreement."""
+        return ((value - self.usual) / self.spread).clamp(min=0.0)
 
 
 @torch.no_grad()
@@ -67,8 +67,8 @@ def calibrated(memory: Memory, known: Sequences, by: By, own: float, noise: Nois
     Raises:
         DataError: the memory has no ensemble, or the sequences no two steps in a row.
     """
-    if by == "disagreement" and not memory.ensemble:
-        raise DataError("disagreement needs a memory with an ensemble: train it with set: {ensemble: 5}")
+    if by == "disagreement" and len(memory.ensemble) < 2:
+        raise DataError("disagreement needs a memory with an ensemble of two or more: train it with set: {ensemble: 5}")
     values: list[Tensor] = []
     rows = known.train[:_WINDOWS]
     for start in range(0, len(rows), _BATCH):
@@ -87,7 +87,7 @@ def calibrated(memory: Memory, known: Sequences, by: By, own: float, noise: Nois
 
 
 class CuriousEnv(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
-    """Rows of an environment whose reward is curiosity. The last step of an episode is worth nothing: nothing follows.
+    """Rows of an environment whose reward is curiosity. The last step of an episode has none: nothing follows it.
 
     Points of V are drawn by seed and time as an agent's are, so that what it sees is what is judged.
 
@@ -142,8 +142,8 @@ class CuriousEnv(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
         else:
             value = surprise_of(memory.outlook(before), self._z)
         ended = torch.from_numpy(over | cut)
-        worth = self.curiosity.reward(value, torch.from_numpy(np.asarray(own, dtype=np.float32)))
-        reward = torch.where(live & ~ended, worth, 0.0).double().numpy()
+        worth = torch.where(live & ~ended, self.curiosity.worth(value), 0.0).double().numpy()
+        reward = worth + self.curiosity.own * np.where(live.numpy(), own, 0.0)
         self._over = self._over | ended
         return frames, reward, over, cut, {"own": own}
 

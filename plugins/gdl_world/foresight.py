@@ -31,11 +31,11 @@ def measure(subject: Subject) -> list[Measurement]:
         raise DataError("foresight measures a world/memory on sequences (do: sequences)")
     rows = data.held_out[: subject.limit] if len(data.held_out) else data.train[: subject.limit]
     noise = subject.noise.stream("foresight")
-    spread = _spread(memory, data)
+    spread = _spread(data).to(memory.device)
     sums: dict[str, list[float]] = {}
     ends: list[tuple[Tensor, Tensor]] = []
     for start in range(0, len(rows), _BATCH):
-        steps = take_apart(data.tensor(rows[start : start + _BATCH]), data.latent, data.actions)
+        steps = take_apart(data.tensor(rows[start : start + _BATCH]).to(memory.device), data.latent, data.actions)
         z = memory.draw(steps, noise.at(start))
         for name, action in {
             "": None,
@@ -84,7 +84,7 @@ def _ends(logit: Tensor, ended: Tensor) -> list[Measurement]:
     ]
 
 
-def _spread(memory: Memory, data: Sequences) -> Tensor:
+def _spread(data: Sequences) -> Tensor:
     """Return the standard deviation of the changes of each number over the training set, (latent,)."""
     steps = take_apart(data.tensor(data.train[:_FITTED]), data.latent, data.actions)
     goes_on = steps.goes_on[:, :-1]

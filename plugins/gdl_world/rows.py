@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -86,10 +87,17 @@ def set_up(
 
 
 def seeds_of(env: VectorEnv[Any, Any, Any], seed: Seeds) -> list[int]:
-    """Return a seed for each row: those given, or counted up from one, which is drawn where none is given."""
+    """Return a seed for each row: those given, or counted up from one, which is drawn where none is given.
+
+    One seed also decides what is drawn later, where none is given.
+    """
     if seed is None:
         seed = int(env.np_random.integers(1 << 31))
-    return [seed + row for row in range(env.num_envs)] if isinstance(seed, int) else [int(one) for one in seed]
+    elif isinstance(seed, int | np.integer):
+        env._np_random, env._np_random_seed = np_random(int(seed))
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + row for row in range(env.num_envs)]
+    return [int(one) for one in seed]
 
 
 def wanted_rows(env: VectorEnv[Any, Any, Any], options: dict[str, Any] | None) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gdl_core.data.dataset import fingerprint
 from gdl_core.data.episodes import Episodes
 from gdl_core.data.split import split
-from gdl_core.errors import DataError, StorageError
+from gdl_core.errors import DataError
 from gdl_core.files import cannot_write
 from gdl_core.media.atomic import write_bytes
 from gdl_core.noise import Noise
@@ -107,6 +107,11 @@ class Store:
                             f"episode {len(told)} has frames of {episode.frames.shape[1:]}; the others have "
                             f"{(height, width, channels)}"
                         )
+                    if not len(episode.frames) == len(episode.actions) == len(episode.rewards):
+                        raise DataError(
+                            f"episode {len(told)} has {len(episode.frames)} frames, {len(episode.actions)} actions and "
+                            f"{len(episode.rewards)} rewards"
+                        )
                     frames.write(np.ascontiguousarray(episode.frames.transpose(0, 3, 1, 2)).data)
                     kind = np.float32 if self.numbers else np.int64
                     actions.write(np.ascontiguousarray(episode.actions, dtype=kind).data)
@@ -122,12 +127,11 @@ class Store:
                 }
             )  # fmt: skip
             write_bytes(path / _MANIFEST, text.encode())
-        except StorageError:
+        except BaseException as error:
             self._cut()
+            if isinstance(error, OSError):
+                raise cannot_write(path / "frames.u8", error) from error
             raise
-        except OSError as error:
-            self._cut()
-            raise cannot_write(path / "frames.u8", error) from error
         self.episodes = told
 
     def _files(self) -> dict[str, tuple[int, Any]]:

@@ -81,9 +81,14 @@ def test_the_last_step_and_what_comes_after_are_worth_nothing() -> None:
 
 
 def test_worth_counts_spreads_above_what_is_usual_and_its_own_reward() -> None:
-    curiosity = Curiosity(_doubting(), "surprise", 1.0, 0.5, own=2.0)
-    found = curiosity.reward(torch.tensor([1.0, 2.0, -3.0]), torch.tensor([0.0, 1.0, 1.0]))
-    assert found.tolist() == [0.0, 4.0, 2.0]
+    curiosity = Curiosity(_doubting(), "surprise", 1.0, 0.5)
+    assert curiosity.worth(torch.tensor([1.0, 2.0, -3.0])).tolist() == [0.0, 2.0, 0.0]
+    plain, paid = _curious(2, cap=3), _curious(2, own=2.0, cap=3)
+    for env in (plain, paid):
+        env.reset(seed=1)
+    for time in range(4):
+        here, there = (env.step(np.zeros(2, dtype=np.int64))[1] for env in (plain, paid))
+        np.testing.assert_allclose(there - here, 2.0 if time < 3 else 0.0, atol=1e-6)  # the last step is paid for, too
 
 
 def test_what_is_usual_is_told_by_what_is_known(tmp_path: Path) -> None:
@@ -93,8 +98,9 @@ def test_what_is_usual_is_told_by_what_is_known(tmp_path: Path) -> None:
         assert found.spread > 0
         again = calibrated(model, known, by, 0.0, Noise(4))
         assert again.usual == pytest.approx(found.usual, rel=0.1)
-    with pytest.raises(DataError, match="ensemble: 5"):
-        calibrated(memory(), known, "disagreement", 0.0, Noise(3))
+    for lone in (memory(), _doubting(1)):
+        with pytest.raises(DataError, match="ensemble: 5"):
+            calibrated(lone, known, "disagreement", 0.0, Noise(3))
 
 
 def test_surprise_is_what_the_film_shows() -> None:

@@ -131,6 +131,16 @@ def test_gymnasium_finds_nothing_wrong_with_a_row_alone(world: str) -> None:
         Alone(env.make(2))
 
 
+def test_one_seed_decides_all_that_is_drawn_after_it() -> None:
+    found = []
+    for _ in range(2):
+        env = DreamEnv(dream(), 2)
+        env.reset(seed=np.int64(5))  # type: ignore[arg-type]
+        found.append(env.reset()[0])
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], DreamEnv(dream(), 2).reset(seed=5)[0])
+
+
 def test_its_spaces_hold_what_it_gives() -> None:
     env = DreamEnv(dream(cap=3), 4)
     seen, _ = env.reset(seed=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import gymnasium
+import h5py
 import minari
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from gdl_core.errors import DataError
 from gdl_core.recipe.check import check_text
 from gdl_core.recipe.execute import run_recipe
 from gdl_core.registry import get_registry
-from gdl_world.minari_files import MinariDataset, verify, write
+from gdl_world.minari_dataset import MinariDataset
+from gdl_world.minari_files import verify, write
 
 RECIPE = """
 gdl: 1
@@ -60,6 +62,7 @@ def test_minari_finds_by_its_id_what_was_written(
         assert episode.terminations[-1] == episodes.ended[number]
         assert episode.truncations[-1] != episodes.ended[number]
         assert not episode.terminations[:-1].any()
+        assert episode.terminations.dtype == episode.truncations.dtype == bool
     assert found[2].id == 2
     assert [int(told["seed"]) for told in found.storage.get_episode_metadata(range(5))] == episodes.seeds.tolist()
 
@@ -100,7 +103,7 @@ def test_a_recipe_reads_what_another_wrote(episodes: Episodes, tmp_path: Path) -
     assert media.read(tmp_path / "run" / "seen.png", registry).pixels.std() > 5
     told = json.loads((tmp_path / "run" / ".gdl" / "again" / "episodes" / "episodes.json").read_text())
     assert [steps for _, steps, _ in told["episodes"]] == episodes.lengths.tolist()
-    assert not (tmp_path / "run" / ".gdl" / "again" / "unzipped").exists()
+    assert not list((tmp_path / "run" / ".gdl" / "again").glob("unzipped*"))
 
 
 def _stranger(folder: Path, seen: gymnasium.Space, done: gymnasium.Space, frames: np.ndarray, acts: np.ndarray) -> Path:
@@ -125,14 +128,79 @@ def test_datasets_of_others_are_read(tmp_path: Path) -> None:
     (one,) = found.episodes(0, 1)
     assert one.frames.shape == (4, 8, 8, 3)
     np.testing.assert_allclose(one.actions, [[-1, 1], [0, 0], [1, -1], [-0.5, 0.5]])
-    assert (found.id, found.about, one.ended, one.seed) == ("other/thing-v3", None, False, 0)
+    assert (found.id, found.held_out, one.ended, one.seed) == ("other/thing-v3", None, False, 0)
+    assert found.about["actions"] == {"choices": 0, "numbers": 2}
+
+
+def _data(path: Path) -> Path:
+    return next(path.rglob("main_data.hdf5"))
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("link", "leads elsewhere through a link"),
+        ("outside", "lie in another file"),
+        ("actions", "has 3 rewards, 2 actions"),
+        ("choices", "actions beyond Discrete"),
+        ("rewards", "no finite numbers"),
+        ("jpeg", "pictures that are no JPEG"),
+        ("arrow", "only HDF5 is read"),
+        ("cap", "name or cap"),
+        ("held out", "or it is damaged"),
+    ],
+)
+def test_a_strangers_file_is_not_taken_on_trust(what: str, words: str, tmp_path: Path) -> None:
+    frames, two = np.zeros((4, 8, 8, 3), np.uint8), gymnasium.spaces.Discrete(2)
+    seen = gymnasium.spaces.Box(0, 255, (8, 8, 3), np.uint8)
+    path = _stranger(tmp_path / "data", seen, two, frames, np.array([0, 1, 0]))
+    (secret := tmp_path / "secret").write_bytes(bytes(4 * 8 * 8 * 3))
+    told = json.loads((path / "metadata.json").read_text())
+    with h5py.File(_data(path), "a") as file:
+        episode = file["episode_0"]
+        if what in ("link", "outside", "jpeg"):
+            del episode["observations"]
+        if what == "link":
+            episode["observations"] = h5py.ExternalLink(str(secret), "/x")
+        elif what == "outside":
+            episode.create_dataset("observations", (4, 8, 8, 3), np.uint8, external=str(secret))
+        elif what == "actions":
+            episode["actions"].resize((2,))
+        elif what == "choices":
+            episode["actions"][1] = 2
+        elif what == "rewards":
+            episode["rewards"][1] = np.nan
+        elif what == "jpeg":
+            episode.create_dataset("observations", data=np.full((4, 16), 37, np.uint8))
+            told["jpeg_encoding"] = True
+    if what == "arrow":
+        _data(path).unlink()
+    elif what == "cap":
+        told["gdl"] = {"about": {"cap": "long"}, "held out": []}
+    elif what == "held out":
+        told["gdl"] = {"about": {}, "held out": ["x"]}
+    (path / "metadata.json").write_text(json.dumps(told))
+    with pytest.raises(DataError, match=words):
+        list(MinariDataset(path, tmp_path / "private", 0).episodes(0, 1))
+
+
+def test_a_flipped_byte_in_a_zip_file_is_told_of(episodes: Episodes, tmp_path: Path) -> None:
+    (path,) = write(episodes, tmp_path / "play.zip", None)
+    data = bytearray(path.read_bytes())
+    for at in range(len(data) // 4, len(data) // 2, len(data) // 40):
+        broken = bytearray(data)
+        broken[at] ^= 255
+        path.write_bytes(broken)
+        with pytest.raises(DataError, match="or it is damaged"):
+            MinariDataset(path, tmp_path / "private", 0)
+        assert not (tmp_path / "private").exists()
 
 
 def test_what_is_not_pictures_or_not_whole_is_refused_in_words(episodes: Episodes, tmp_path: Path) -> None:
     two, numbers = gymnasium.spaces.Discrete(2), gymnasium.spaces.Box(-1.0, 1.0, (4,), np.float32)
     path = _stranger(tmp_path / "numbers", numbers, two, np.zeros((3, 4), np.float32), np.array([0, 1]))
     with pytest.raises(DataError, match="pictures are needed"):
-        list(MinariDataset(path, tmp_path / "private", 0).episodes(0, 1))
+        MinariDataset(path, tmp_path / "private", 0)
     told = json.loads((path / "metadata.json").read_text())
     (path / "metadata.json").write_text(json.dumps({**told, "action_space": None}))
     with pytest.raises(DataError, match="or it is damaged"):
@@ -148,7 +216,7 @@ def test_what_is_not_pictures_or_not_whole_is_refused_in_words(episodes: Episode
     with pytest.raises(DataError, match=r"holds 0 files metadata.json"):
         MinariDataset(empty, tmp_path / "private", 0)
     (noise := tmp_path / "noise.zip").write_bytes(b"no zip at all")
-    with pytest.raises(DataError, match="no zip file"):
+    with pytest.raises(DataError, match="not a zip file"):
         MinariDataset(noise, tmp_path / "private", 0)
     with ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.txt", "a")

@@ -78,13 +78,11 @@ def test_one_that_fails_ends_all(tmp_path: Path) -> None:
 
 
 def test_alone_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RANK", "WORLD_SIZE"):
-        monkeypatch.delenv(name, raising=False)
-    assert processes() == (0, 1)
-    monkeypatch.setenv("WORLD_SIZE", "many")
-    assert processes() == (0, 1)
-    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "3")  # of somebody else's
     monkeypatch.setenv("RANK", "2")
+    assert processes() == (0, 1)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     assert processes() == (2, 3)
 
 

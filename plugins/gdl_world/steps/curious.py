@@ -49,7 +49,8 @@ def run(arguments: Arguments, context: StepContext) -> Environment:
     need_fit("vision and memory", vision.latent_shape, memory.latent_shape)
     need_fit("the vision and the environment", tuple(vision.data_shape), tuple(env.shape))
     need_fit("the memory's actions and those of the environment", memory.config.actions, env.actions.width)
-    need_fit("the memory and the sequences", memory.latent_shape, (known.latent,))
+    seen = (memory.config.latent, memory.config.actions)
+    need_fit("the memory and the sequences", seen, (known.latent, known.actions))
     curiosity = calibrated(memory, known, arguments.by, arguments.own, context.noise.stream("usual"))
     about = {
         **env.about, "curious by": arguments.by, "own": arguments.own, "vision": arguments.vision.fingerprint,

@@ -78,6 +78,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         f"{arguments.watch.described if arguments.watch else ''} {arguments.watch_episodes}"
     )
     device = choose_device(context.device)
+    device = device if device.type == "cuda" else torch.device("cpu")  # returns are added up in float64
     agent.to(device)
     dream = None if env.dream is None else moved(env.dream, device)
     evaluate = _judge(arguments, agent, dream, context)

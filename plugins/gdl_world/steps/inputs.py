@@ -21,14 +21,14 @@ Kind = TypeVar("Kind", bound="Model")
 
 
 def is_a(trained: TrainedModel, kind: type[Kind], wanted: str) -> Kind:
-    """Return the model of a value, in eval mode, if it is of the wanted kind.
+    """Return the model of a value, in eval mode and on the CPU, if it is of the wanted kind.
 
     Raises:
         DataError: it is another model.
     """
     if not isinstance(trained.model, kind):
         raise DataError(f"a model {wanted} is needed here, but {trained.name} was given")
-    trained.model.eval()
+    trained.model.cpu().eval()  # a step before may have left it on a GPU
     return trained.model
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -40,27 +40,26 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Episodes:
     """Return the episodes, copied into the step's folder."""
-    from shutil import rmtree
+    from contextlib import closing
 
     from gdl_core.data.dataset import fingerprint
     from gdl_core.errors import DataError
-    from gdl_world.minari_files import MinariDataset
+    from gdl_core.training.distributed import here
+    from gdl_world.minari_dataset import MinariDataset
     from gdl_world.store import Store
 
-    given = MinariDataset(arguments.path, context.folder, arguments.size)
-    if not given.count:
-        raise DataError(f"{arguments.path}: there are no episodes in it")
-    first = next(iter(given.episodes(0, 1)))
-    height, width, channels = first.frames.shape[1:]
-    actions: dict[str, Any] = {"choices": given.actions.choices, "numbers": given.actions.numbers}
-    about = given.about or {"name": given.id, "environment": given.id, "actions": actions, "cap": 1_000}
-    key = fingerprint("minari", given.id, given.count, arguments.size, (given.place / "main_data.hdf5").stat().st_size)
-    store = Store(context.folder / "episodes", (channels, height, width), given.actions.numbers, key, about)
-    while (done := len(store.episodes)) < given.count:
-        context.progress(done, given.count)
-        context.check_cancelled()
-        store.add(given.episodes(done, min(done + _AT_ONCE, given.count)))
-    rmtree(context.folder / "unzipped", ignore_errors=True)
-    found = store.value(given.id, context.noise, arguments.held_out, given.held_out)
+    private = context.folder / f"unzipped-{here().rank}"
+    with closing(MinariDataset(arguments.path, private, arguments.size)) as given:
+        if given.count < 1:
+            raise DataError(f"{arguments.path}: there are no episodes in it")
+        (first,) = given.episodes(0, 1)
+        height, width, channels = first.frames.shape[1:]
+        key = fingerprint("minari", given.id, given.content, arguments.size, given.about)
+        store = Store(context.folder / "episodes", (channels, height, width), given.actions.numbers, key, given.about)
+        while (done := len(store.episodes)) < given.count:
+            context.progress(done, given.count)
+            context.check_cancelled()
+            store.add(given.episodes(done, min(done + _AT_ONCE, given.count)))
+        found = store.value(given.id, context.noise, arguments.held_out, given.held_out)
     context.note(f"minari: {given.count:,} episodes of {given.id}, {len(found):,} steps")
     return found
