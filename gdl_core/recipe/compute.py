@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Surroundings:
     registry: Registry
     device: str
     cancelled: Callable[[], bool]
-    progress: Callable[[str, int, int, Mapping[str, float]], None] = lambda name, done, total, parts: None
+    progress: Callable[[str, int, int, dict[str, float]], None] = lambda name, done, total, parts: None
     note: Callable[[str, str], None] = lambda name, text: None
 
 

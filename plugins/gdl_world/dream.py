@@ -17,11 +17,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gdl_core.data.episodes import Episodes
 from gdl_core.kernels import randn, reparameterize, uniform
-from gdl_core.latent.tiles import to_pixels
+from gdl_core.latent.tiles import encode_rows, to_pixels
+from gdl_core.values import TrainedModel
 from gdl_world.controller import told
 from gdl_world.curiosity import Curiosity
 from gdl_world.environment import Actions
+from gdl_world.fit import is_a, need_fit
 from gdl_world.memory import Memory, Outlook
 from gdl_world.rows import Seeds, row_keys, seeds_of, set_up, space_of, wanted_rows
 from gdl_world.vision import Vision
@@ -95,6 +98,38 @@ class Dream:
         mean, log_std = outlook.mean.gather(-1, at).squeeze(-1), outlook.log_std.gather(-1, at).squeeze(-1)
         drawn: Tensor = mean + torch.exp(log_std) * (temperature**0.5 * normal)
         return drawn
+
+
+def dream_of(
+    vision: TrainedModel,
+    memory: TrainedModel,
+    starts: Episodes,
+    temperature: float = 1.0,
+    ended: float = 0.5,
+    cap: int | None = None,
+) -> Dream:
+    """Return the dream of a world; it begins with frames that episodes of the training set began with.
+
+    Args:
+        vision: a world/vision, by whose numbers the memory goes.
+        memory: a world/memory.
+        starts: episodes.
+        temperature: how uncertain it is; 1 as it was learned.
+        ended: probability of the end from which on a dream has ended.
+        cap: steps at most; by default those of the environment.
+
+    Raises:
+        DataError: they are other models, or do not fit together.
+    """
+    v, m, told = is_a(vision, Vision, "world/vision"), is_a(memory, Memory, "world/memory"), starts.about
+    actions = Actions(choices=told["actions"]["choices"], numbers=told["actions"]["numbers"])
+    need_fit("vision and memory", v.latent_shape, m.latent_shape)
+    need_fit("the vision and the episodes", tuple(v.data_shape), tuple(starts.shape))
+    need_fit("the memory's actions and those of the episodes", m.config.actions, actions.width)
+    training = np.setdiff1d(np.arange(len(starts.seeds)), starts.held_out_episodes())
+    posterior = encode_rows(vision, starts, starts.starts[training])
+    assert posterior.log_var is not None
+    return Dream(v, m, actions, posterior.mean, posterior.log_var, temperature, ended, cap or int(told["cap"]))
 
 
 def moved(dream: Dream, device: torch.device | str) -> Dream:

@@ -31,13 +31,15 @@ class Trace:
     """What happened in a played episode beside what was expected, each of as many steps.
 
     `real`, `seen` and `dreamt` are frames, (steps, height, width, channels); `surprise` of each frame after the first
-    in nats a number; `ended` is the probability that the dream ends; `dream_steps` is how long it lasted.
+    in nats a number; `reward` is what the dream gives and `ended` the probability that it ends; `dream_steps` is how
+    long it lasted.
     """
 
     real: Pixels
     seen: Pixels
     dreamt: Pixels
     surprise: NDArray[np.float32]
+    reward: NDArray[np.float32]
     ended: NDArray[np.float32]
     dream_steps: int
 
@@ -57,7 +59,7 @@ def trace(dream: Dream, real: Pixels, z: Tensor, actions: Tensor, seed: int) -> 
     done = told(actions, dream.actions)
     seeds = torch.tensor([seed])
     real_state = dream_state = memory.begin(1)
-    place, places, surprise, ended, over = z[:1], [], [0.0], [], -1
+    place, places, surprise, reward, ended, over = z[:1], [], [0.0], [], [], -1
     for time in range(len(real)):
         places.append(place)
         real_state = memory.advance(z[time : time + 1], done[time : time + 1], real_state)
@@ -65,6 +67,7 @@ def trace(dream: Dream, real: Pixels, z: Tensor, actions: Tensor, seed: int) -> 
             surprise.append(float(surprise_of(memory.outlook(real_state[0]), z[time + 1 : time + 2])))
         dream_state = memory.advance(place, done[time : time + 1], dream_state)
         outlook = memory.outlook(dream_state[0])
+        reward.append(float(outlook.reward))
         ended.append(float(outlook.ended.sigmoid()))
         if over < 0 and ended[-1] > dream.ended:
             over = time + 1
@@ -75,13 +78,20 @@ def trace(dream: Dream, real: Pixels, z: Tensor, actions: Tensor, seed: int) -> 
         seen=to_pixels(dream.vision.decode(z)),
         dreamt=shown,
         surprise=np.array(surprise, dtype=np.float32),
+        reward=np.array(reward, dtype=np.float32),
         ended=np.array(ended, dtype=np.float32),
         dream_steps=over if over >= 0 else len(real),
     )
 
 
-def drawn(found: Trace, actions: Sequence[str]) -> Pixels:
-    """Return the frames of the film, uint8 (steps, height, width, 3); `actions` says what was done at each step."""
+def drawn(found: Trace, actions: Sequence[str], rewards: Sequence[float]) -> Pixels:
+    """Return the frames of the film, uint8 (steps, height, width, 3).
+
+    Args:
+        found: what happened.
+        actions: what was done at each step, in words.
+        rewards: what was really earned by it.
+    """
     frames = []
     strip: Pixels | None = None
     for time in range(len(found.real)):
@@ -89,8 +99,10 @@ def drawn(found: Trace, actions: Sequence[str]) -> Pixels:
         parts = np.stack([found.real[time], found.seen[time], found.dreamt[time]])
         if over:
             parts[2] = parts[2] // 3
-        dream = f"ended after {found.dream_steps}" if over else f"end {found.ended[time]:.0%}"
-        captions = (actions[time], "", dream)
+        dream = f"{found.reward[time]:+.2f}, end {found.ended[time]:.0%}"
+        if over:
+            dream = f"ended after {found.dream_steps}"
+        captions = (f"{actions[time]}: {rewards[time]:+.2f}", "", dream)
         top = draw([Grid(parts, columns=3, heads=("real", "what V makes of it", "dream"), captions=captions, gap=12)])
         if strip is None:
             strip = _curve(found.surprise, top.shape[1])

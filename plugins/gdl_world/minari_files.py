@@ -92,9 +92,9 @@ def _buffers(value: Episodes) -> Iterator[Any]:
         yield EpisodeBuffer(
             id=number,
             seed=int(value.seeds[number]),
-            observations=np.concatenate([seen, seen[-1:]]),  # type: ignore[arg-type]  # any array will do
-            actions=np.asarray(value.actions[frames]),  # type: ignore[arg-type]
-            rewards=np.asarray(value.rewards[frames], dtype=np.float64),  # type: ignore[arg-type]
-            terminations=last & ended,  # type: ignore[arg-type]
-            truncations=last & (not ended),  # type: ignore[arg-type]
+            observations=np.concatenate([seen, seen[-1:]]),
+            actions=np.asarray(value.actions[frames]),
+            rewards=np.asarray(value.rewards[frames], dtype=np.float64),
+            terminations=last & ended,
+            truncations=last & (not ended),
         )

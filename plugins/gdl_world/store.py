@@ -39,6 +39,20 @@ class Episode(NamedTuple):
     seed: int
 
 
+def read_episodes(folder: Path, name: str = "episodes", held_out: float = 0.1) -> Episodes:
+    """Return the episodes that a step `rollouts` or `minari` has kept: `.gdl/STEP/episodes` of a run's folder.
+
+    Raises:
+        DataError: there are none, or they are damaged.
+    """
+    try:
+        told = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        store = Store(folder, tuple(told["shape"]), told["numbers"], told["key"], told["about"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder} holds no episodes that could be read ({type(error).__name__})") from error
+    return store.value(name, Noise(0), held_out)
+
+
 class Store:
     """Episodes in a folder of their own; made where there are none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ seed: 3
 steps:
   arena:  {do: env, name: dodge, set: {cap: 50}}
   play:   {do: rollouts, env: $arena, episodes: 12}
-  eye:    {do: train, model: vision, data: $play, for: 20 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4}}
+  eye:    {do: train, model: vision, data: $play, for: 20 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4},
+           save: eye.gdl}
   codes:  {do: sequences, episodes: $play, vision: $eye, length: 16}
   memory: {do: train, model: memory, data: $codes, for: 20 steps, batch: 16, precision: fp32,
-           set: {hidden: 16, ensemble: 2}}
+           set: {hidden: 16, ensemble: 2}, save: memory.gdl}
   told:   {do: measure, model: $memory, data: $codes, save: told.md}
   dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1, cap: 20}
   player: {do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 6, rollouts: 2,
@@ -93,6 +95,17 @@ def test_the_road_is_walked_to_its_end(road: Path) -> None:
     told = (road / "told.md").read_text()
     assert "copy of the last z" in told
     assert "told no action" in told
+
+
+def test_other_libraries_train_in_a_dream_as_the_readme_says(road: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "plugins" / "gdl_world" / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code.replace("runs/dodge", str(road)), "README.md", "exec"), names)
+    assert names["points"].shape == (64, 4)
+    assert names["dream"].cap == 50
+    with pytest.raises(GdlError, match="holds no episodes that could be read"):
+        names["read_episodes"](tmp_path)
 
 
 def test_an_agent_is_one_file(road: Path) -> None:

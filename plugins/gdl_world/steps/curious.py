@@ -9,7 +9,8 @@ from pydantic import Field
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.errors import DataError
 from gdl_world.environment import Environment
-from gdl_world.steps.inputs import EnvironmentInput, MemoryModel, VisionModel, is_a, need_fit
+from gdl_world.fit import is_a, need_fit
+from gdl_world.steps.inputs import EnvironmentInput, MemoryModel, VisionModel
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext

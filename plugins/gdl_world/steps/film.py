@@ -9,7 +9,8 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import Frames
-from gdl_world.steps.inputs import AgentModel, EnvironmentInput, is_a, need_fit
+from gdl_world.fit import is_a, need_fit
+from gdl_world.steps.inputs import AgentModel, EnvironmentInput
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext
@@ -44,12 +45,13 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
     agent = is_a(arguments.agent, Agent, "that evolve made")
     need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
     seed = episode_seeds(context.noise.stream("film"), arguments.episode, 1)
-    policy, frames, points, actions = AgentPolicy(agent), [], [], []
+    policy, frames, points, actions, earnings = AgentPolicy(agent), [], [], [], []
 
     def see(time: int, seen: Any, done: Any, rewards: Any, live: Any) -> None:
         frames.append(np.array(seen[0]))
         points.append(policy.z[:1])
         actions.append(np.array(done[0]))
+        earnings.append(float(rewards[0]))
 
     worlds = env.make(1)
     try:
@@ -61,7 +63,8 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
         f"film: {int(steps[0])} steps, {earned[0]:.4g} earned, {'ended' if ended[0] else 'cut off'}; "
         f"the dream of the same actions lasted {found.dream_steps}"
     )
-    return Frames(drawn(found, [_told(action) for action in actions]), arguments.fps, arguments.loop)
+    told = [_told(action) for action in actions]
+    return Frames(drawn(found, told, earnings), arguments.fps, arguments.loop)
 
 
 def _told(action: Any) -> str:

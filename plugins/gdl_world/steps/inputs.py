@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from gdl_core.arguments import Accepts
-from gdl_core.errors import DataError
 from gdl_core.values import TrainedModel
-
-if TYPE_CHECKING:
-    from gdl_core.contracts import Model
 
 EnvironmentInput = Annotated[Any, Accepts("environment")]
 EpisodesInput = Annotated[Any, Accepts("episodes")]
 VisionModel = Annotated[TrainedModel, Accepts("model", roles=("encodes", "decodes"))]
 MemoryModel = Annotated[TrainedModel, Accepts("model", roles=("predicts",))]
 AgentModel = Annotated[TrainedModel, Accepts("model", roles=("acts",))]
-
-Kind = TypeVar("Kind", bound="Model")
-
-
-def is_a(trained: TrainedModel, kind: type[Kind], wanted: str) -> Kind:
-    """Return the model of a value, in eval mode and on the CPU, if it is of the wanted kind.
-
-    Raises:
-        DataError: it is another model.
-    """
-    if not isinstance(trained.model, kind):
-        raise DataError(f"a model {wanted} is needed here, but {trained.name} was given")
-    trained.model.cpu().eval()  # a step before may have left it on a GPU
-    return trained.model
-
-
-def need_fit(what: str, given: object, wanted: object) -> None:
-    """Raise DataError if two things that should be the same are not."""
-    if given != wanted:
-        raise DataError(f"{what} do not fit: {given} and {wanted}; take both from the same environment")

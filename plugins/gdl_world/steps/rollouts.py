@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from gdl_core.arguments import Accepts, StepArguments
-from gdl_world.steps.inputs import EnvironmentInput, is_a
+from gdl_world.fit import is_a
+from gdl_world.steps.inputs import EnvironmentInput
 
 if TYPE_CHECKING:
     from gdl_core.data.episodes import Episodes
@@ -55,8 +56,8 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
     from gdl_world.baselines import Exploring, baseline
     from gdl_world.collect import collect, copy
     from gdl_world.environment import Environment
+    from gdl_world.fit import need_fit
     from gdl_world.play import AgentPolicy
-    from gdl_world.steps.inputs import need_fit
     from gdl_world.store import Store
 
     env = arguments.env

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from gdl_core.arguments import StepArguments
-from gdl_world.steps.inputs import EpisodesInput, VisionModel, is_a, need_fit
+from gdl_world.fit import is_a, need_fit
+from gdl_world.steps.inputs import EpisodesInput, VisionModel
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext

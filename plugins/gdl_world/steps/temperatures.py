@@ -9,7 +9,8 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import Frames
-from gdl_world.steps.inputs import AgentModel, EnvironmentInput, is_a, need_fit
+from gdl_world.fit import is_a, need_fit
+from gdl_world.steps.inputs import AgentModel, EnvironmentInput
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext

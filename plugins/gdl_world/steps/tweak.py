@@ -8,7 +8,8 @@ from pydantic import Field
 
 from gdl_core.arguments import StepArguments
 from gdl_core.values import Figure
-from gdl_world.steps.inputs import EpisodesInput, VisionModel, need_fit
+from gdl_world.fit import need_fit
+from gdl_world.steps.inputs import EpisodesInput, VisionModel
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext
