@@ -22,7 +22,12 @@ class Arguments(StepArguments):
     policy: Literal["random", "still", "sweep"] | Annotated[Any, Accepts("model", roles=("acts",))] = Field(
         "random", description="who plays: random, still, sweep, or an agent"
     )
-    episodes: int = Field(100, ge=1, le=1_000_000, description="how many episodes")
+    episodes: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="how many episodes, at most where steps are given; then any number if left out",
+    )
     steps: int | None = Field(
         None, ge=1, le=1_000_000_000, description="steps after which no further episode is begun; left out: no bound"
     )
@@ -81,12 +86,14 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
     store = Store(context.folder / "episodes", env.shape, env.actions.numbers, key, env.described)
     if before is not None:
         copy(before, store, context.check_cancelled)
+    given = arguments.steps is None or "episodes" in arguments.model_fields_set
+    most = arguments.episodes if given else 1_000_000
     already = 0 if before is None else len(before.seeds)
     enough = None
     if arguments.steps is not None:
         enough = arguments.steps + (0 if before is None else len(before))
     collect(
-        env, policy, store, already + arguments.episodes, context.noise, context.progress, context.check_cancelled,
+        env, policy, store, already + most, context.noise, context.progress, context.check_cancelled,
         enough,
     )  # fmt: skip
     found = store.value(f"{env.name} played", context.noise, arguments.held_out)
