@@ -1,4 +1,4 @@
-"""What was seen of a world: how many of its states, and how many kinds of pictures, in the first steps of episodes.
+"""What was seen of a world: how many of its states, and how many kinds of pictures, in so many steps of episodes.
 
 States are known where an environment tells them: episodes are played again there, which they can be, since an episode
 is a function of its seed and of what is done. Kinds of pictures are known anywhere: frames shrunk to 8 × 8 greys of 8
@@ -35,30 +35,33 @@ def tells_states(env: Environment) -> bool:
         worlds.close()
 
 
-def kinds_of_pictures(episodes: Episodes, steps: int) -> int:
-    """Return how many kinds of pictures there are among the first so many frames."""
+def kinds_of_pictures(episodes: Episodes, begin: int, end: int) -> int:
+    """Return how many kinds of pictures there are among frames begin … end − 1."""
     kinds: set[bytes] = set()
-    for start in range(0, steps, _FRAMES):
-        some = torch.from_numpy(np.array(episodes.data[start : min(start + _FRAMES, steps)]))
+    for start in range(begin, end, _FRAMES):
+        some = torch.from_numpy(np.array(episodes.data[start : min(start + _FRAMES, end)]))
         grey = F.adaptive_avg_pool2d(some.float().mean(1, keepdim=True), _SIDE)[:, 0]
         shades = (grey * (_SHADES / 256)).to(torch.uint8).flatten(1).numpy()
         kinds.update(row.tobytes() for row in shades)
     return len(kinds)
 
 
-def states_of(env: Environment, episodes: Episodes, steps: int, stop: Callable[[], None] = lambda: None) -> States:
-    """Return the states in which the first so many frames were seen, by playing their episodes again.
+def states_of(
+    env: Environment, episodes: Episodes, begin: int, end: int, stop: Callable[[], None] = lambda: None
+) -> States:
+    """Return the states in which frames begin … end − 1 were seen, by playing their episodes again.
 
     Raises:
         DataError: the episodes turn out otherwise than they did; they are of another environment.
     """
-    count = int(np.searchsorted(episodes.starts, steps, side="left"))
-    rows = min(env.most, count)
+    least = int(np.searchsorted(episodes.starts, begin, side="right")) - 1
+    most = int(np.searchsorted(episodes.starts, end, side="left"))
+    rows = min(env.most, most - least)
     worlds = env.make(rows)
     found: list[States] = []
     try:
-        for first in range(0, count, rows):
-            numbers = list(range(first, min(first + rows, count)))
+        for first in range(least, most, rows):
+            numbers = list(range(first, min(first + rows, most)))
             again = _Again(worlds, episodes, numbers + [numbers[-1]] * (rows - len(numbers)))
             earned, lasted, _ = play(worlds, again, [int(episodes.seeds[number]) for number in again.numbers], env.cap,
                                      stop=stop)  # fmt: skip
@@ -70,7 +73,8 @@ def states_of(env: Environment, episodes: Episodes, steps: int, stop: Callable[[
             found += [again.states(row) for row in range(len(numbers))]
     finally:
         worlds.close()
-    return {name: np.concatenate([part[name] for part in found])[:steps] for name in found[0]}
+    skip = begin - int(episodes.starts[least])
+    return {name: np.concatenate([part[name] for part in found])[skip : skip + end - begin] for name in found[0]}
 
 
 class _Again:

@@ -190,7 +190,9 @@ def test_states_are_those_that_were_seen(tmp_path: Path) -> None:
     episodes = played(tmp_path / "play", n=70, env=env)  # more than are played at once
     object.__setattr__(env, "most", 16)
     steps = len(episodes) - 5
-    states = states_of(env, episodes, steps)
+    states = states_of(env, episodes, 0, steps)
+    middle = states_of(env, episodes, 1000, 1010)
+    assert all(np.array_equal(middle[name], values[1000:1010]) for name, values in states.items())
     assert {len(values) for values in states.values()} == {steps}
     flickers = (episodes.data[:steps, :, 1:7, 1:7] == 60).reshape(steps, -1).mean(1) < 0.05  # balls may fly across
     assert np.array_equal(states["screen"] == 1, flickers)
@@ -204,15 +206,16 @@ def test_states_are_those_that_were_seen(tmp_path: Path) -> None:
 def test_episodes_of_another_environment_are_refused(tmp_path: Path) -> None:
     episodes = played(tmp_path / "play")
     with pytest.raises(DataError, match="played again they end otherwise"):
-        states_of(arena(cap=7), episodes, len(episodes))
+        states_of(arena(cap=7), episodes, 0, len(episodes))
 
 
 def test_kinds_of_pictures_are_counted_once(tmp_path: Path) -> None:
     episodes = played(tmp_path / "play", n=4)
-    found = kinds_of_pictures(episodes, len(episodes))
+    found = kinds_of_pictures(episodes, 0, len(episodes))
+    assert kinds_of_pictures(episodes, 5, 6) == 1
     assert 3 < found <= len(episodes)
     still: Episodes = replace(episodes, data=np.repeat(episodes.data[:1], len(episodes), axis=0))
-    assert kinds_of_pictures(still, len(still)) == 1
+    assert kinds_of_pictures(still, 0, len(still)) == 1
 
 
 def test_no_episode_is_begun_after_so_many_steps(tmp_path: Path) -> None:

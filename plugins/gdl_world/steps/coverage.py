@@ -24,6 +24,12 @@ class Arguments(StepArguments):
     steps: int | None = Field(
         None, ge=1, le=1_000_000_000, description="how many steps of each; left out: as many as all of them have"
     )
+    last: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="look at so many steps at the end of each, instead of at its beginning",
+    )
 
 
 def run(arguments: Arguments, context: StepContext) -> Table:
@@ -36,7 +42,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     if env.dream is not None:
         raise DataError("coverage needs a real environment")
     shortest = min(len(episodes) for episodes in arguments.episodes.values())
-    steps = arguments.steps or shortest
+    steps = arguments.last or arguments.steps or shortest
     if steps > shortest:
         raise DataError(f"coverage: not all of the episodes have {steps:,} steps; the shortest have {shortest:,}")
     told = tells_states(env)
@@ -44,11 +50,12 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     names: tuple[str, ...] = ()
     for done, (name, episodes) in enumerate(arguments.episodes.items()):
         context.progress(done, len(arguments.episodes))
-        pictures = kinds_of_pictures(episodes, steps)
+        first = len(episodes) - steps if arguments.last is not None else 0
+        pictures = kinds_of_pictures(episodes, first, first + steps)
         if not told:
             rows.append((name, steps, pictures))
             continue
-        states = states_of(env, episodes, steps, context.check_cancelled)
+        states = states_of(env, episodes, first, first + steps, context.check_cancelled)
         names = tuple(states)
         distinct = len(np.unique(np.stack(list(states.values()), axis=1), axis=0))
         rows.append((name, steps, distinct, pictures, *(float(values.mean()) for values in states.values())))
