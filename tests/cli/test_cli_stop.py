@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has
 def start(folder: Path, out: str) -> subprocess.Popen[str]:
     (folder / "stop.yaml").write_text(RECIPE)
     command = [sys.executable, "-u", "-m", "gdl_cli.main", "run", "stop.yaml", "--json", "--out", out]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # With one thread: two that wait for each other beside other work are many times slower than either.
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=folder, env=alone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def disturb(folder: Path, out: str, number: signal.Signals) -> tuple[int, str]:
