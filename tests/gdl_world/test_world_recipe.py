@@ -164,6 +164,7 @@ def _steps(**changed: str) -> str:
         ({"play": "{do: rollouts, env: $arena, policy: randon}"}, "policy"),
         ({"play": "{do: rollouts, env: $arena, policy: $arena}"}, "needs a model"),
         ({"play": "{do: rollouts, env: $arena, hold: [3, 2]}"}, "like [1, 30]"),
+        ({"seen": "{do: coverage, env: $arena, episodes: {all: $play}, steps: 9, last: 9}"}, "not both"),
         ({"dream": "{do: dream, vision: $eye, memory: $eye, starts: $play}"}, "needs a model that predicts"),
         ({"proof": "{do: score, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
         (

@@ -12,6 +12,9 @@ from gdl_core.values import Table
 from gdl_world.steps.inputs import EnvironmentInput, EpisodesInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
     from gdl_world.environment import Environment
 
@@ -30,6 +33,11 @@ class Arguments(StepArguments):
         le=1_000_000_000,
         description="look at so many steps at the end of each, instead of at its beginning",
     )
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that it is not asked to look at the beginning and at the end."""
+        if self.steps is not None and self.last is not None:
+            yield ("last",), "give steps, to look at the beginning of each, or last, to look at its end; not both"
 
 
 def run(arguments: Arguments, context: StepContext) -> Table:
