@@ -1,6 +1,6 @@
 """Look at a run's report.html in a real browser: what its console says, what it asks for, what sticks out of the page.
 
-    python benchmarks/report_in_browser.py runs/digits/report.html --out /tmp/shots
+    python benchmarks/report_in_browser.py runs/digits/report.html --out shots
 
 Needs Chromium on PATH. It is driven through its DevTools protocol over a pipe, so nothing else is needed. For a desktop
 and a telephone, light and dark, a picture of the whole page is written to --out.

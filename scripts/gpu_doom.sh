@@ -28,5 +28,5 @@ GDL_CUDA=auto GDL_CUDA_ARCHS=$arch \
   "$python" -m pip install --quiet --no-index --no-build-isolation --no-deps --target "$site" --upgrade "$root"
 
 # -P: the gdl_core of this folder, which has no kernels in it, must not hide the one that was installed.
-exec timeout --signal=TERM --kill-after=60 "${DOOM_SECONDS:-1500}" "$python" -P -m gdl_cli.main run doom-dream \
+exec timeout --preserve-status --signal=TERM --kill-after=60 "${DOOM_SECONDS:-1500}" "$python" -P -m gdl_cli.main run doom-dream \
   --device cuda --out "$out" -s episodes=5000 -s more=2000 -s looks=20 -s batch=512 -s hidden=512 -s thoughts=60 -s generations=200

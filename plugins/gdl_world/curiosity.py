@@ -51,10 +51,6 @@ class Curiosity:
     spread: float
     own: float = 0.0
 
-    def disagreement(self, hidden: Tensor) -> Tensor:
-        """Return how much the ensemble disagrees at outputs of the LSTM (rows, hidden)."""
-        return self.memory.disagreement(hidden)
-
     def worth(self, value: Tensor) -> Tensor:
         """Return what steps are worth, (rows,), by their surprise or disagreement."""
         return ((value - self.usual) / self.spread).clamp(min=0.0)
@@ -138,7 +134,7 @@ class CuriousEnv(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
         self._time = self._time + live
         before, self._z = self._state[0], self._look(frames)
         if self.curiosity.by == "disagreement":
-            value = self.curiosity.disagreement(before)
+            value = memory.disagreement(before)
         else:
             value = surprise_of(memory.outlook(before), self._z)
         ended = torch.from_numpy(over | cut)

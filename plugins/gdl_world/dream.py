@@ -77,7 +77,7 @@ class Dream:
         """Return what a step earns, (rows,), by what the LSTM's output (rows, hidden) says."""
         if self.curiosity is None:
             return outlook.reward
-        return self.curiosity.worth(self.curiosity.disagreement(hidden)) + self.curiosity.own * outlook.reward
+        return self.curiosity.worth(self.curiosity.memory.disagreement(hidden)) + self.curiosity.own * outlook.reward
 
     def draw(self, outlook: Outlook, choose: Tensor, normal: Tensor) -> Tensor:
         """Return the next points (rows, latent): components by inverse CDF, at the dream's temperature.

@@ -42,6 +42,8 @@ class Episode(NamedTuple):
 def read_episodes(folder: Path, name: str = "episodes", held_out: float = 0.1) -> Episodes:
     """Return the episodes that a step `rollouts` or `minari` has kept: `.gdl/STEP/episodes` of a run's folder.
 
+    Which of them are held out is chosen anew here, and not as the run chose.
+
     Raises:
         DataError: there are none, or they are damaged.
     """
