@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The recipe doom-dream at the size of the paper, on a GPU, in one command, without network: 10,000 random episodes, an
 # LSTM of 512, 200 generations in the dream. Given again, it goes on where it was broken off.
-#   scripts/gpu_doom.sh [FOLDER OF WHEELS]     packages that the machine lacks, installed beside it, never into it:
-#                                              those of pyproject.toml, of the extra doom, and setuptools
+#   scripts/gpu_doom.sh [FOLDER OF WHEELS [ARGUMENTS OF gdl run]]
+#                     packages that the machine lacks, installed beside it, never into it: those of pyproject.toml, of the
+#                     extra doom, and setuptools; an argument such as `-s episodes=500` is stronger than those below
 #   PYTHON=...        another python than `python3`; 3.11 or newer, with a torch that has CUDA
 #   OUT=...           the run folder (default: build/doom-dream)
 #   DOOM_SECONDS=...  when to stop, cleanly (default: 1500)
@@ -29,4 +30,4 @@ GDL_CUDA=auto GDL_CUDA_ARCHS=$arch \
 
 # -P: the gdl_core of this folder, which has no kernels in it, must not hide the one that was installed.
 exec timeout --preserve-status --signal=TERM --kill-after=60 "${DOOM_SECONDS:-1500}" "$python" -P -m gdl_cli.main run doom-dream \
-  --device cuda --out "$out" -s episodes=5000 -s more=2000 -s looks=20 -s batch=512 -s hidden=512 -s thoughts=60 -s generations=200
+  --device cuda --out "$out" -s episodes=5000 -s more=2000 -s looks=20 -s batch=512 -s hidden=512 -s thoughts=60 -s generations=200 "${@:2}"

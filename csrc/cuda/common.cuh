@@ -118,29 +118,50 @@ template <class Storage, bool kWhole> __device__ void store_quad(typename Storag
 
 // ---- noise -----------------------------------------------------------------------------------------------------------
 
-struct Generator {
-  uint64_t offset;
-  uint32_t keys[kPhiloxKeyWords];
-  const int64_t* row_keys;
+// Hides from the compiler where a number comes from, so that what is made of it is made again rather than kept.
+__device__ inline uint64_t forgotten(uint64_t v) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("" : "+l"(v));
+#endif
+  return v;
+}
 
-  __device__ explicit Generator(const Key& key) : row_keys(key.of_rows) {
-    offset = key.on_device ? (uint64_t)key.on_device[1] : key.offset;
-    philox_keys(key.on_device ? (uint64_t)key.on_device[0] : key.seed, keys);
+// The words of a key for Philox's rounds fill twenty registers. Where kKept they are made once. Else they are made for every
+// quad: twenty more additions, but half again as many threads find room, which is better where memory is waited for.
+template <bool kKept> struct Generator {
+  uint64_t seed, offset;
+  const int64_t* row_keys;
+  uint32_t words[kPhiloxKeyWords];
+
+  __device__ explicit Generator(const Key& key)
+      : seed(key.on_device ? (uint64_t)key.on_device[0] : key.seed),
+        offset(key.on_device ? (uint64_t)key.on_device[1] : key.offset),
+        row_keys(key.of_rows) {
+    if (kKept) philox_keys(seed, words);
   }
-  // The counter of a quad; where every row has a key of its own, its words become `keys`.
+  // The counter of a quad, for which `words` are then right.
   __device__ uint64_t counter_of(const Quads& quads, int64_t quad) {
-    if (!row_keys) return offset + (uint64_t)quad;
-    const int64_t row = quads.row(quad);
-    philox_keys((uint64_t)row_keys[2 * row], keys);
-    return (uint64_t)row_keys[2 * row + 1] + (uint64_t)(quad - row * quads.per_row);
+    uint64_t counter = offset + (uint64_t)quad;
+    if (row_keys) {  // every row has a key of its own
+      const int64_t row = quads.row(quad);
+      const uint64_t of_row = (uint64_t)row_keys[2 * row];
+      counter = (uint64_t)row_keys[2 * row + 1] + (uint64_t)(quad - row * quads.per_row);
+      if (kKept) {
+        philox_keys(of_row, words);
+      } else {
+        seed = of_row;
+      }
+    }
+    if (!kKept) philox_keys(forgotten(seed), words);
+    return counter;
   }
   __device__ void operator()(const Quads& quads, int64_t quad, float (&normals)[4]) {
     const uint64_t counter = counter_of(quads, quad);
-    M::normals((uint32_t)counter, (uint32_t)(counter >> 32), keys, normals);
+    M::normals((uint32_t)counter, (uint32_t)(counter >> 32), words, normals);
   }
   template <int kBits> __device__ void uniform(const Quads& quads, int64_t quad, float (&numbers)[4]) {
     const uint64_t counter = counter_of(quads, quad);
-    M::units<kBits>((uint32_t)counter, (uint32_t)(counter >> 32), keys, numbers);
+    M::units<kBits>((uint32_t)counter, (uint32_t)(counter >> 32), words, numbers);
   }
 };
 

@@ -123,7 +123,7 @@ template <class Storage> __device__ void mdn_nll_backward(const MdnNllBackward& 
 // The component of each row by inverse CDF, in the order of the CPU's sums.
 template <class Storage> __device__ void mdn_choose(const MdnChoose& p) {
   const gdl_mixture& m = p.mixture;
-  Generator generator(p.key);
+  Generator<true> generator(p.key);
   const bool greedy = p.temperature == 0.0f;
   const float divisor = greedy ? 1.0f : p.temperature;
   for (int64_t row = thread_index(); row < m.rows; row += thread_count()) {
@@ -132,7 +132,7 @@ template <class Storage> __device__ void mdn_choose(const MdnChoose& p) {
 #pragma unroll 1
     for (int64_t k = 0; k < m.components; ++k) total = Scalar::add(total, Mdn::exp(Scalar::div(prior[k], divisor)));
     const uint64_t counter = generator.offset + (uint64_t)row * (uint64_t)p.counters_per_row;
-    const float uniform = Mdn::uniform((uint32_t)counter, (uint32_t)(counter >> 32), generator.keys);
+    const float uniform = Mdn::uniform((uint32_t)counter, (uint32_t)(counter >> 32), generator.words);
     const float threshold = greedy ? 0.0f : Scalar::mul(uniform, total);
     float reached = greedy ? Mdn::minus_infinity() : 0.0f;
     int64_t below = 0;
@@ -149,7 +149,7 @@ template <class Storage> __device__ void mdn_choose(const MdnChoose& p) {
 
 template <class Storage> __device__ void mdn_draw(const MdnDraw& p) {
   const gdl_mixture& m = p.mixture;
-  Generator generator(p.key);
+  Generator<true> generator(p.key);
   for (int64_t quad = thread_index(); quad < p.quads.count; quad += thread_count()) {
     int size;
     const int64_t to = p.quads.element<false>(quad, size), row = p.quads.row(quad);

@@ -6,7 +6,7 @@ namespace gdl {
 namespace cuda {
 
 template <class Storage, bool kWhole, bool kNormal> __device__ void draw(const Draw& p) {
-  Generator generator(p.key);
+  Generator<true> generator(p.key);
   for (int64_t quad = thread_index(); quad < p.quads.count; quad += thread_count()) {
     float numbers[4];
     if constexpr (kNormal) {

@@ -107,3 +107,7 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         "curious", "Players that evolve by surprise or by disagreement, and what a flickering screen does to them.",
         resource="gdl_world:recipes/curious.yaml",
     )  # fmt: skip
+    yield RecipeSpec(
+        "doom-dream", "Doom's Take Cover learned by random play, and players that evolved in the dream of it; hours.",
+        resource="gdl_world:recipes/doom-dream.yaml",
+    )  # fmt: skip

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 pytest.importorskip("vizdoom", reason="needs the extra doom")
 
 from gdl_core.errors import GdlError
 from gdl_world.baselines import baseline
 from gdl_world.envs.catalogue import DoomSettings, find
-from gdl_world.envs.doom import TakeCover
+from gdl_world.envs.doom import TakeCover, smaller
 from gdl_world.play import play
 
 
@@ -37,6 +39,13 @@ def test_an_episode_is_the_same_alone_and_in_company(tmp_path: Path, monkeypatch
     assert seen[1][0].shape == (64, 64, 3)
     assert seen[1][0].std() > 5
     assert not list(tmp_path.iterdir()), "an engine left something behind"
+
+
+def test_a_frame_is_the_screen_averaged() -> None:
+    for seed in range(20):
+        screen = np.random.default_rng(seed).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+        mean = F.adaptive_avg_pool2d(torch.from_numpy(screen).permute(2, 0, 1).float(), 64).permute(1, 2, 0)
+        assert np.array_equal(smaller(screen), mean.round().to(torch.uint8).numpy())
 
 
 def test_a_dead_engine_is_told_of() -> None:

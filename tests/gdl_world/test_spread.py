@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("Box2D", reason="needs the extra box2d")
 
@@ -14,7 +17,7 @@ from gdl_core.errors import GdlError
 from gdl_world.baselines import baseline
 from gdl_world.envs.catalogue import CarSettings, find
 from gdl_world.envs.many import Many
-from gdl_world.envs.spread import Spread
+from gdl_world.envs.spread import Spread, _work
 from gdl_world.play import play
 
 
@@ -46,3 +49,17 @@ def test_spread_rows_are_the_same_rows_and_a_death_is_told_of() -> None:
 def test_what_fails_in_a_process_is_told() -> None:
     with pytest.raises(GdlError, match="unknown environment 'nowhere'"):
         Spread("nowhere", {}, 2, (3, 8, 8), 2)
+
+
+def test_a_process_has_one_thread() -> None:
+    before = torch.get_num_threads()
+    ours, theirs = multiprocessing.Pipe()
+    memory = SharedMemory(create=True, size=12)
+    try:
+        torch.set_num_threads(2)
+        ours.send(("close", None))
+        _work(theirs, "car", {}, (memory.name, 1, (3, 2, 2), 0, 1))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+        memory.unlink()

@@ -17,6 +17,7 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
@@ -131,7 +132,7 @@ Place = tuple[str, int, tuple[int, int, int], int, int]
 
 def _work(pipe: Connection, name: str, settings: dict[str, Any], place: Place) -> None:
     """Answer what the other process asks for, until it says close or is gone."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)  # there are as many workers as cores
     memory_name, rows, (channels, height, width), first, count = place
     memory = SharedMemory(name=memory_name)
     frames = np.ndarray((rows, height, width, channels), dtype=np.uint8, buffer=memory.buf)[first : first + count]
