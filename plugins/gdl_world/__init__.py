@@ -108,6 +108,6 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         resource="gdl_world:recipes/curious.yaml",
     )  # fmt: skip
     yield RecipeSpec(
-        "doom-dream", "Doom's Take Cover learned by random play, and players that evolved in the dream of it; 90 minutes.",
+        "doom-dream", "Doom's Take Cover learned by random play; players evolve in the dream of it; 90 minutes.",
         resource="gdl_world:recipes/doom-dream.yaml",
     )  # fmt: skip
