@@ -40,7 +40,9 @@ steps:
   more:   {do: train, model: vision, data: $again, for: 2 steps, batch: 16, precision: fp32, set: {latent: 4, width: 4}}
   proof:  {do: score, env: $arena, agents: {dreamer: $player, real: $real, eye alone: $seeing}, episodes: 8, search: 4,
            dreams: {dreamer: $dream}, save: [proof.csv, proof.md]}
-  film:   {do: film, env: $arena, dream: $dream, agent: $player, steps: 12, save: film.webp}
+  best:   {do: choose, env: $arena, agents: {dreamer: $player, real: $real}, dreams: {dreamer: $dream}, episodes: 6,
+           save: best.gdl}
+  film:   {do: film, env: $arena, dream: $dream, agent: $best, steps: 12, save: film.webp}
   nights: {do: temperatures, dream: $dream, agent: $player, temperatures: [0, 1.5], steps: 6, save: nights.webp}
   new:    {do: curious, env: $arena, vision: $eye, memory: $memory, known: $codes, by: surprise}
   gaper:  {do: evolve, env: $new, vision: $eye, memory: $memory, generations: 1, population: 4, rollouts: 2}
@@ -116,6 +118,17 @@ def test_an_agent_is_one_file(road: Path) -> None:
     assert float(trained.model.parameters_of_controller.abs().sum()) > 0  # type: ignore[union-attr]
 
 
+def test_the_chosen_agent_is_the_one_that_earned_most(road: Path) -> None:
+    step = next(step for step in json.loads((road / "report.json").read_text())["steps"] if step["name"] == "best")
+    earned = {name: float(mean) for note in step["notes"] for name, mean in re.findall(r"(\w+) earned ([\d.]+)", note)}
+    assert set(earned) == {"dreamer", "real"}
+    best = max(earned, key=lambda name: earned[name])
+    assert f"choose: {best} is taken, by 6 episodes of dodge" in step["notes"][-1]
+    assert "cheat gauge" in step["notes"][0]
+    agents = {"dreamer": read_model(road / "player.gdl"), "real": read_model(road / ".gdl" / "real" / "result.gdl")}
+    assert read_model(road / "best.gdl").fingerprint == agents[best].fingerprint
+
+
 def test_episodes_grow_by_those_of_an_agent(road: Path) -> None:
     before, after = (
         json.loads((road / ".gdl" / step / "episodes" / "episodes.json").read_text())["episodes"]
@@ -171,6 +184,8 @@ def _steps(**changed: str) -> str:
             {"proof": "{do: score, env: $arena, dreams: {dremer: $arena}}"},
             "no agent is called 'dremer'",
         ),
+        ({"best": "{do: choose, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
+        ({"best": "{do: choose, env: $arena, agents: {}}"}, "at least 1"),
         ({"codes": "{do: sequences, episodes: $arena, vision: $eye}"}, "needs an episodes"),
     ],
 )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
-    from gdl_world.agent import Agent
     from gdl_world.environment import Environment
 
 _HEADER = (
@@ -54,6 +53,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     """Return a row for each player; all play the same episodes."""
     from gdl_world.agent import Agent
     from gdl_world.baselines import baseline
+    from gdl_world.gauge import earned_in_dream
     from gdl_world.play import AgentPolicy, episode_seeds, played
 
     env: Environment = arguments.env
@@ -72,25 +72,13 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         agent = is_a(trained, Agent, "that evolve made")
         need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
         where = trained.data.get("name", "")
-        dreamt = _dreamt(agent, arguments.dreams[called], seeds, context) if called in arguments.dreams else None
+        dream = arguments.dreams.get(called)
+        dreamt = None if dream is None else earned_in_dream(agent, dream, seeds, context.check_cancelled)
         note = f"evolved in {where}" + ("" if agent.memory is not None else ", without a memory")
         rows.append(_row(called, *played(env, AgentPolicy(agent), seeds, context.check_cancelled), seeds, note, dreamt))
     for row in rows:
         context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
     return Table(_HEADER, tuple(rows), f"earned in {env.name}")
-
-
-def _dreamt(agent: Agent, env: Environment, seeds: Sequence[int], context: StepContext) -> float:
-    """Return what an agent earns on average in a dream."""
-    import torch
-
-    from gdl_world.play import dream_returns
-
-    if env.dream is None:
-        raise DataError("dreams of score should be dreams (do: dream)")
-    parameters = agent.parameters_of_controller[None]
-    earned, _ = dream_returns(agent, parameters, env.dream, torch.tensor(seeds), context.check_cancelled)
-    return float(earned.mean())
 
 
 def _best_period(env: Environment, episodes: int, context: StepContext) -> tuple[int, str]:
@@ -118,9 +106,11 @@ def _row(
 ) -> tuple[Cell, ...]:
     import numpy as np
 
+    from gdl_world.gauge import cheat_gauge
+
     n = len(earned)
     return (
         name, float(earned.mean()), float(earned.std(ddof=1) / n**0.5), float(np.median(earned)), float(earned.min()),
         float(earned.max()), float(steps.mean()), n, f"{seeds[0]} …", dreamt,
-        None if dreamt is None or not earned.mean() else dreamt / float(earned.mean()), note,
+        cheat_gauge(dreamt, float(earned.mean())), note,
     )  # fmt: skip

@@ -1,0 +1,37 @@
+"""The cheat gauge: what an agent earns in the dream that it evolved in over what it earns in the real environment.
+
+Near 1 the dream is as hard as the world is. Far above 1 the agent lives by what the dream gets wrong, which it does
+the better the more certain the dream is (Ha & Schmidhuber 2018, section 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from gdl_core.errors import DataError
+from gdl_world.agent import Agent
+from gdl_world.play import dream_returns
+
+if TYPE_CHECKING:
+    from gdl_world.environment import Environment
+
+
+def earned_in_dream(agent: Agent, env: Environment, seeds: Sequence[int], stop: Callable[[], None]) -> float:
+    """Return what an agent earns on average in dreams of these seeds.
+
+    Raises:
+        DataError: the environment is no dream.
+    """
+    if env.dream is None:
+        raise DataError(f"a dream is needed to compare with (do: dream), but {env.name} is none")
+    parameters = agent.parameters_of_controller[None]
+    earned, _ = dream_returns(agent, parameters, env.dream, torch.tensor(seeds), stop)
+    return float(earned.mean())
+
+
+def cheat_gauge(dreamt: float | None, real: float) -> float | None:
+    """Return what was earned in a dream over what was earned outside, or None where one of them is missing or 0."""
+    return None if dreamt is None or not real else dreamt / real
