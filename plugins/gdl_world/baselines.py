@@ -25,7 +25,18 @@ class Random:
         self.actions, self.hold, self.cap = actions, hold, cap
 
     def begin(self, seeds: Sequence[int]) -> None:
-        """Decide what is done in the whole episode."""
+        """Decide what is done in the whole of the episodes."""
+        self.plan = self._decided(seeds)
+
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Decide for new episodes."""
+        self.plan[rows] = self._decided(seeds)
+
+    def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what was decided."""
+        return np.asarray(self.plan[np.arange(len(times)), times])
+
+    def _decided(self, seeds: Sequence[int]) -> NDArray[Any]:
         width = 1 + (self.actions.numbers or 1)
         key = torch.tensor([(seed ^ 0x72616E64, 0) for seed in seeds], dtype=torch.int64)
         drawn = uniform((len(seeds), self.cap * width), key=key).reshape(len(seeds), self.cap, width).numpy()
@@ -36,13 +47,8 @@ class Random:
         which = np.stack([np.searchsorted(row, np.arange(self.cap), side="right") for row in ends])
         chosen = np.take_along_axis(drawn[:, :, 1:], which[:, :, None], axis=1)
         if self.actions.choices:
-            self.plan: NDArray[Any] = (chosen[:, :, 0] * self.actions.choices).astype(np.int64)
-        else:
-            self.plan = (2 * chosen - 1).astype(np.float32)
-
-    def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
-        """Return what was decided."""
-        return np.asarray(self.plan[:, time])
+            return np.asarray((chosen[:, :, 0] * self.actions.choices).astype(np.int64))
+        return np.asarray((2 * chosen - 1).astype(np.float32))
 
 
 class Sweep:
@@ -54,10 +60,16 @@ class Sweep:
     def begin(self, seeds: Sequence[int]) -> None:
         """Nothing to be done."""
 
-    def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
-        """Return the action of this time."""
-        action = self.actions.sweep[time // self.period % 2] if self.period else self.actions.still
-        return self.actions.repeat(action, len(frames))
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Nothing to be done."""
+
+    def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the actions of these times."""
+        if not self.period:
+            return self.actions.repeat(self.actions.still, len(times))
+        one, other = (self.actions.repeat(action, len(times)) for action in self.actions.sweep)
+        forth = times // self.period % 2 == 0
+        return np.where(forth if one.ndim == 1 else forth[:, None], one, other)
 
 
 class Exploring:
@@ -71,14 +83,24 @@ class Exploring:
         """Decide when something random is done, and what."""
         self.policy.begin(seeds)
         self.random.begin(seeds)
-        key = torch.tensor([(seed ^ 0x6578706C, 1 << 40) for seed in seeds], dtype=torch.int64)
-        self.when = uniform((len(seeds), self.cap), key=key).numpy() < self.share
+        self.when = self._decided(seeds)
 
-    def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Decide for new episodes."""
+        self.policy.again(rows, seeds)
+        self.random.again(rows, seeds)
+        self.when[rows] = self._decided(seeds)
+
+    def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
         """Return what either does."""
-        mine, other = self.policy.act(frames, time), self.random.act(frames, time)
-        when = self.when[:, time]
+        mine, other = self.policy.act(frames, times), self.random.act(frames, times)
+        when = self.when[np.arange(len(times)), times]
         return np.where(when if mine.ndim == 1 else when[:, None], other, mine).astype(mine.dtype)
+
+    def _decided(self, seeds: Sequence[int]) -> NDArray[np.bool_]:
+        key = torch.tensor([(seed ^ 0x6578706C, 1 << 40) for seed in seeds], dtype=torch.int64)
+        when: NDArray[np.bool_] = uniform((len(seeds), self.cap), key=key).numpy() < self.share
+        return when
 
 
 def baseline(name: str, env: Environment, period: int = 0) -> Random | Sweep:

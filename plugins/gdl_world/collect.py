@@ -76,7 +76,7 @@ def _block(
 ) -> Iterator[Episode]:
     seen: list[tuple[NDArray[np.uint8], NDArray[np.generic], NDArray[np.float32]]] = []
 
-    def see(time: int, frames: object, actions: object, rewards: object, live: object) -> None:
+    def see(times: object, frames: object, actions: object, rewards: object, live: object) -> None:
         seen.append((np.array(frames), np.array(actions), np.array(rewards, dtype=np.float32)))
 
     _, steps, ended = play(worlds, policy, seeds, cap, see, stop)  # type: ignore[arg-type]

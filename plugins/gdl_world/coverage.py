@@ -88,10 +88,13 @@ class _Again:
     def begin(self, seeds: Sequence[int]) -> None:
         """Nothing to be decided."""
 
-    def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
-        """Return what was done at this time; of episodes that have ended, what was done last."""
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Nothing to be decided; there is a row for each episode."""
+
+    def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what was done at these times; of episodes that were shorter then, what was done last."""
         self.seen.append(self.worlds.states())
-        return np.stack([done[min(time, len(done) - 1)] for done in self.done])
+        return np.stack([done[min(time, len(done) - 1)] for done, time in zip(self.done, times, strict=True)])
 
     def states(self, row: int) -> States:
         """Return the states of one episode."""

@@ -35,8 +35,11 @@ class Policy(Protocol):
     def begin(self, seeds: Sequence[int]) -> None:
         """Episodes with these seeds begin, one in each row."""
 
-    def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
-        """Return what is done in each row at frames (rows, height, width, channels)."""
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Episodes with these seeds begin in some of the rows, while the others go on."""
+
+    def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what is done in each row at frames (rows, height, width, channels), each row's step of its episode."""
 
 
 @torch.no_grad()
@@ -104,13 +107,27 @@ class AgentPolicy:
         self.state: Any = None
         self.seeds = torch.tensor(list(seeds), dtype=torch.int64, device=self.agent.device)
 
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Forget what was in these rows."""
+        these = torch.from_numpy(rows).to(self.agent.device)
+        self.seeds[these] = torch.tensor(list(seeds), dtype=torch.int64, device=self.agent.device)
+        if self.state is not None:
+            self.state = tuple(part.index_fill(0, these, 0.0) for part in self.state)
+
     @torch.no_grad()
-    def act(self, frames: NDArray[np.uint8], time: int) -> NDArray[Any]:
+    def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
         """Return what the controllers say."""
-        self.z = points(self.agent.look(to_input(frames, self.agent.device)), self.seeds, time)
+        device = self.agent.device
+        self.z = points(self.agent.look(to_input(frames, device)), self.seeds, torch.from_numpy(times).to(device))
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result
+
+
+See = Callable[
+    [NDArray[np.int64], NDArray[np.uint8], NDArray[Any], NDArray[Any], NDArray[np.bool_]],
+    None,
+]
 
 
 def play(
@@ -118,37 +135,56 @@ def play(
     policy: Policy,
     seeds: Sequence[int],
     cap: int,
-    see: Callable[[int, NDArray[np.uint8], NDArray[Any], NDArray[Any], NDArray[np.bool_]], None] | None = None,
+    see: See | None = None,
     stop: Callable[[], None] = lambda: None,
+    choose: Callable[[NDArray[np.int64]], None] = lambda episodes: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Play one episode in each row; return what each earned, its steps, and whether the environment ended it.
+    """Play an episode for each seed; return what each earned, its steps, and whether the environment ended it.
+
+    A row whose episode is over begins the next one that is left, so that none waits for the longest.
 
     Args:
-        env: an environment of as many rows as there are seeds.
+        env: an environment of no more rows than there are seeds.
         policy: plays.
         seeds: of the episodes.
         cap: steps after which episodes are cut off.
-        see: called each step as see(time, frames, actions, rewards, rows that are in play).
+        see: called each step as see(times, frames, actions, rewards, rows that are in play).
         stop: called each step; it may raise.
+        choose: told the number of the episode in each row, before its first step.
     """
-    rows = len(seeds)
-    frames, _ = env.reset(seed=[int(seed) for seed in seeds])  # type: ignore[arg-type]  # rows take a seed each
-    policy.begin(seeds)
-    earned, steps = np.zeros(rows), np.zeros(rows, dtype=np.int64)
-    live, ended = np.ones(rows, dtype=bool), np.zeros(rows, dtype=bool)
-    for time in range(cap):
+    rows, n = env.num_envs, len(seeds)
+    earned, steps, ended = np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+    episodes, times = np.arange(rows), np.zeros(rows, dtype=np.int64)
+    live, begun = np.ones(rows, dtype=bool), rows
+    frames, _ = env.reset(seed=[int(seed) for seed in seeds[:rows]])  # type: ignore[arg-type]  # rows take a seed each
+    policy.begin(seeds[:rows])
+    choose(episodes)
+    while live.any():
         stop()
-        actions = policy.act(frames, time)
+        actions = policy.act(frames, times)
         seen = frames
         frames, rewards, over, cut, _ = env.step(actions)
         if see is not None:
-            see(time, seen, actions, rewards, live)
-        earned += np.where(live, rewards, 0.0)
-        steps += live
-        ended |= live & over
-        live = live & ~(over | cut)
-        if not live.any():
-            break
+            see(times, seen, actions, rewards, live)
+        now = episodes[live]
+        earned[now] += rewards[live]
+        ended[now] = over[live]
+        steps[now] += 1
+        times = times + live
+        done = live & (over | cut | (times >= cap))
+        live = live & ~done
+        times[done] = 0
+        fresh = np.flatnonzero(done)[: n - begun]
+        if len(fresh):
+            episodes[fresh] = np.arange(begun, begun + len(fresh))
+            begun += len(fresh)
+            live[fresh] = True
+            mask = np.zeros(rows, dtype=bool)
+            mask[fresh] = True
+            wanted = [int(seeds[int(episode)]) for episode in episodes]
+            frames, _ = env.reset(seed=wanted, options={"reset_mask": mask})  # type: ignore[arg-type]
+            policy.again(fresh, [wanted[row] for row in fresh])
+            choose(episodes)
     return earned, steps, ended
 
 
@@ -157,31 +193,20 @@ def played(
     policy: Policy,
     seeds: Sequence[int],
     stop: Callable[[], None] = lambda: None,
-    choose: Callable[[int, int], None] = lambda first, rows: None,
+    choose: Callable[[NDArray[np.int64]], None] = lambda episodes: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Play any number of episodes, so many at once as the environment allows; return what each earned, and its steps.
 
     Args:
         env: the real environment; what is made of it is closed again.
-        policy: plays.
-        seeds: of the episodes.
-        stop: called each step; it may raise.
-        choose: called as choose(first, rows) before episodes first … first + rows − 1 are played; some of the last
-            block's are beyond the end, where there are fewer left than rows.
+        policy, seeds, stop, choose: as in `play`.
     """
-    rows = min(env.most, len(seeds))
-    worlds = env.make(rows)
-    earned, steps = [], []
+    worlds = env.make(min(env.most, len(seeds)))
     try:
-        for first in range(0, len(seeds), rows):
-            some = list(seeds[first : first + rows])
-            choose(first, rows)
-            got, lasted, _ = play(worlds, policy, some + [some[-1]] * (rows - len(some)), env.cap, stop=stop)
-            earned.append(got[: len(some)])
-            steps.append(lasted[: len(some)])
+        earned, steps, _ = play(worlds, policy, seeds, env.cap, stop=stop, choose=choose)
     finally:
         worlds.close()
-    return np.concatenate(earned), np.concatenate(steps)
+    return earned, steps
 
 
 def real_returns(
@@ -192,8 +217,8 @@ def real_returns(
     each = parameters.repeat_interleave(len(seeds), dim=0)
     policy = AgentPolicy(agent)
 
-    def choose(first: int, rows: int) -> None:
-        policy.parameters = each[torch.arange(first, first + rows).clamp(max=len(each) - 1)]
+    def choose(episodes: NDArray[np.int64]) -> None:
+        policy.parameters = each[torch.from_numpy(episodes).to(each.device)]
 
     earned, _ = played(env, policy, list(seeds) * candidates, stop, choose)
     return earned.reshape(candidates, len(seeds))

@@ -17,7 +17,7 @@ from gdl_world.envs.catalogue import CarSettings, find
 
 
 def _drive(time: int) -> np.ndarray:
-    return np.array([0.3 * np.sin(time / 12), 0.6 if time < 60 else -0.1], np.float32)
+    return np.array([0.3 * np.sin(time / 12), *((0.2, -1.0) if time < 60 else (-1.0, 0.1))], np.float32)
 
 
 @pytest.mark.parametrize("seed", [3, 11])
@@ -47,7 +47,7 @@ def test_it_is_an_environment_like_any_other() -> None:
     worlds = env.make(2)
     frames, _ = worlds.reset(seed=[1, 2])
     assert not np.array_equal(frames[0], frames[1])
-    again, _, over, cut, _ = worlds.step(np.array([[0.0, 1.0], [-1.0, -1.0]], np.float32))
+    again, _, over, cut, _ = worlds.step(np.array([[0.0, 1.0, -1.0], [-1.0, -1.0, 1.0]], np.float32))
     assert not np.array_equal(again[0], frames[0])
     assert not (over | cut).any()
     worlds.close()
@@ -57,11 +57,11 @@ def test_leaving_the_field_is_seen_and_ends_it() -> None:
     car = Car(True, 1)
     car.reset(5)
     car.env.car.hull.position = (320.0, 330.0)
-    frame, _, over, _ = car.step(np.zeros(2))
+    frame, _, over, _ = car.step(np.array([0.0, -1.0, -1.0]))
     assert not over
     assert (frame == 0).all(-1).any(), "beyond the field is nothing"
     car.env.car.hull.position = (340.0, 330.0)
-    _, reward, over, _ = car.step(np.zeros(2))
+    _, reward, over, _ = car.step(np.array([0.0, -1.0, -1.0]))
     assert over
     assert reward == -100
     car.close()
@@ -70,6 +70,20 @@ def test_leaving_the_field_is_seen_and_ends_it() -> None:
 def test_an_episode_is_cut_off_at_a_thousand_steps() -> None:
     car = Car(True, 50)
     car.reset(5)
-    cuts = [car.step(np.zeros(2))[3] for _ in range(20)]
+    cuts = [car.step(np.array([0.0, -1.0, -1.0]))[3] for _ in range(20)]
     assert cuts == [False] * 19 + [True]
     car.close()
+
+
+def test_a_number_of_zero_is_half_gas_and_no_brake() -> None:
+    speeds = []
+    for action in ([0.0, 0.0, 0.0], [0.0, -0.95, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]):
+        car = Car(True, 30)
+        car.reset(5)
+        car.step(np.array(action))
+        speeds.append(float(np.hypot(*car.env.car.hull.linearVelocity)))
+        car.close()
+    half, little, none, braked = speeds
+    assert half > little + 1 > 2
+    assert none < 0.5
+    assert braked < half - 1

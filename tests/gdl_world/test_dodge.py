@@ -93,12 +93,13 @@ def test_blind_players_do_what_they_say(rows: int) -> None:
     actions = arena().actions
     frames = np.zeros((rows, 2, 2, 3), np.uint8)
     sweep = Sweep(actions, 3)
-    assert [sweep.act(frames, time)[0] for time in range(8)] == [1, 1, 1, 2, 2, 2, 1, 1]
+    at = [np.full(rows, time) for time in range(400)]
+    assert [sweep.act(frames, at[time])[0] for time in range(8)] == [1, 1, 1, 2, 2, 2, 1, 1]
     still = Sweep(actions, 0)
-    assert (still.act(frames, 5) == 0).all()
+    assert (still.act(frames, at[5]) == 0).all()
     held = Random(actions, (4, 4), 16)
     held.begin(range(rows))
-    done = np.stack([held.act(frames, time) for time in range(16)])
+    done = np.stack([held.act(frames, at[time]) for time in range(16)])
     assert all((done[time] == done[time - time % 4]).all() for time in range(16))
 
 
@@ -115,5 +116,27 @@ def test_one_who_explores_does_so_for_its_share() -> None:
     explorer = Exploring(Sweep(env.actions, 0), env, 0.3)
     explorer.begin([5, 6, 7])
     frames = np.zeros((3, 2, 2, 3), np.uint8)
-    done = np.stack([explorer.act(frames, time) for time in range(400)])
+    done = np.stack([explorer.act(frames, np.full(3, time)) for time in range(400)])
     assert 0.2 * 0.9 < (done != 0).mean() < 0.2 * 1.1  # two of three random actions are not to stand still
+
+
+def test_a_row_whose_episode_is_over_waits_for_no_other() -> None:
+    env = arena(cap=200)
+    seeds = list(range(40))
+    for policy in (baseline("random", env), Exploring(Sweep(env.actions, 5), env, 0.5)):
+        alone = [play(env.make(1), policy, [seed], env.cap) for seed in seeds]
+        earned, steps, ended = (np.concatenate(column) for column in zip(*alone, strict=True))
+        steps_made = 0
+
+        def see(times: np.ndarray, frames: object, actions: object, rewards: object, live: np.ndarray) -> None:
+            nonlocal steps_made
+            steps_made += 1
+            assert live.any()
+
+        found = play(env.make(4), policy, seeds, env.cap, see)
+        assert np.array_equal(found[0], earned)
+        assert np.array_equal(found[1], steps)
+        assert np.array_equal(found[2], ended)
+        assert steps_made <= steps.sum() / 4 + env.cap
+        in_blocks = sum(steps[first : first + 4].max() for first in range(0, 40, 4))
+        assert steps_made < 0.8 * in_blocks

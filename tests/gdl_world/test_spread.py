@@ -35,7 +35,7 @@ def test_spread_rows_are_the_same_rows_and_a_death_is_told_of() -> None:
     ]
     assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(*seen, strict=True))
-    before = worlds.step(np.zeros((3, 2)))[0]
+    before = worlds.step(np.zeros((3, 3)))[0]
     frames, _ = worlds.reset(seed=[5, 9, 9], options={"reset_mask": np.array([True, False, False])})
     assert np.array_equal(frames[1:], before[1:])
     assert np.array_equal(frames[0], single.reset(seed=[5, 6, 7])[0][0])

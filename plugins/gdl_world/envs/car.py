@@ -1,8 +1,9 @@
 """CarRacing-v3, seen by the official renderer, or by a fast one that looks the track up in a map drawn once an episode.
 
 Frames are those of Ha & Schmidhuber 2018: the 84 upper rows of the official 96 × 96, without the bar of instruments,
-shrunk to 64 × 64. Actions are two numbers: the steering, and a pedal that is gas above zero and brake below. A
-controller may learn on fast frames; what counts is what it earns on official ones.
+shrunk to 64 × 64. Actions are their three numbers of [-1, 1]: the steering, the gas, of which -1 is none and 0 half,
+and the brake, which is pressed above 0. So a controller that knows nothing yet drives. One may learn on fast frames;
+what counts is what it earns on official ones.
 """
 
 from __future__ import annotations
@@ -67,12 +68,13 @@ class Car:
         self.steps = 0
         if self.view is not None:
             self.view.draw_track(self.env.road_poly)
+            self.view.meet(self.env.car)
         return self._frame(seen)
 
     def step(self, action: Any) -> tuple[Frame, float, bool, bool]:
-        """Steer and press the pedal, for as many steps as actions are held."""
-        steer, pedal = (float(number) for number in np.clip(np.asarray(action, dtype=np.float64), -1, 1))
-        done = np.array([steer, max(pedal, 0.0), max(-pedal, 0.0)])
+        """Steer and press the pedals, for as many steps as actions are held."""
+        steer, gas, brake = (float(number) for number in np.clip(np.asarray(action, dtype=np.float64), -1, 1))
+        done = np.array([steer, (gas + 1) / 2, max(brake, 0.0)])
         total, ended, seen = 0.0, False, None
         for _ in range(self.skip):
             seen, reward, ended, _, _ = self.env.step(done)
@@ -128,40 +130,49 @@ class View:
         seen = self._track.take(index).view(np.uint8).reshape(2 * PIXELS, 2 * PIXELS, 4)
         rows = seen[0::2].astype(np.uint16) + seen[1::2]
         small = ((rows[:, 0::2] + rows[:, 1::2]) >> 2).astype(np.uint8)
-        return self._with_car(np.ascontiguousarray(small[..., :3]), env.car, zoom)
+        return self._with_car(np.ascontiguousarray(small[..., :3]), zoom)
 
-    def _with_car(self, frame: Frame, car: Any, zoom: float) -> Frame:
+    def meet(self, car: Any) -> None:
+        """Learn the shapes of a car, which do not change while it drives."""
+        self._bodies = [*car.wheels, car.hull]
+        self._shapes = [
+            (number, np.array(fixture.shape.vertices), tuple(int(part * 255) for part in body.color))
+            for number, body in enumerate(self._bodies)
+            for fixture in body.fixtures
+        ]
+
+    def _with_car(self, frame: Frame, zoom: float) -> Frame:
         """Draw wheels and hull into the part of a frame that they can be in."""
-        back = _turn(-car.hull.angle)
-        middle = np.array([car.hull.position[0], car.hull.position[1]])
-
-        def on_frame(points: Any) -> Points:
-            seen = (np.asarray(points) - middle) @ back.T * zoom
-            x = (seen[:, 0] + WINDOW_W / 2) * PIXELS / WINDOW_W
-            y = (WINDOW_H - seen[:, 1] - _LOOKS_UP) * PIXELS * STATE_H / (WINDOW_H * _ROWS)
-            return np.stack([x, y], axis=1)
-
-        parts: list[tuple[Points, tuple[int, ...]]] = []
-        for body in (*car.wheels, car.hull):
-            place = body.transform
-            colour = tuple(int(part * 255) for part in body.color)
-            for fixture in body.fixtures:
-                parts.append((on_frame([place * corner for corner in fixture.shape.vertices]), colour))
-            stripe = _stripe(body)
+        shapes = []
+        for number, points, colour in self._shapes:
+            shapes.append((number, points, colour))
+            stripe = _stripe(self._bodies[number])
             if stripe is not None:
-                parts.append((on_frame([place * corner for corner in stripe]), WHEEL_WHITE))
-        corners = np.concatenate([points for points, _ in parts])
+                shapes.append((number, np.array(stripe), WHEEL_WHITE))
+        hull = self._bodies[-1]
+        angles = np.array([body.angle for body in self._bodies]) - hull.angle
+        places = np.array([tuple(body.position) for body in self._bodies]) - tuple(hull.position)
+        ends = np.cumsum([len(points) for _, points, _ in shapes])
+        body = np.repeat([number for number, _, _ in shapes], np.diff(ends, prepend=0))
+        x, y = np.concatenate([points for _, points, _ in shapes]).T
+        # a body's corners turn with it, and its place with the camera, which looks the way the hull does
+        cosine, sine = np.cos(angles)[body], np.sin(angles)[body]
+        right, ahead = _turn(-hull.angle) @ places.T
+        seen_x = (x * cosine - y * sine + right[body]) * zoom + WINDOW_W / 2
+        seen_y = WINDOW_H - (x * sine + y * cosine + ahead[body]) * zoom - _LOOKS_UP
+        corners = np.stack((seen_x * PIXELS / WINDOW_W, seen_y * PIXELS * STATE_H / (WINDOW_H * _ROWS)), axis=1)
         left, top = np.floor(corners.min(0)).astype(int).clip(0, PIXELS - 1)
-        right, below = np.ceil(corners.max(0)).astype(int).clip(1, PIXELS)
-        if right <= left or below <= top:
+        right_end, below = np.ceil(corners.max(0)).astype(int).clip(1, PIXELS)
+        if right_end <= left or below <= top:
             return frame
-        patch = Image.fromarray(frame[top:below, left:right])
+        patch = Image.fromarray(frame[top:below, left:right_end])
         big = patch.resize((patch.width * _SHARP, patch.height * _SHARP), Image.Resampling.NEAREST)
         pen = ImageDraw.Draw(big)
-        for points, colour in parts:
-            places = (points - (left, top)) * _SHARP - 0.5
-            pen.polygon([(float(x), float(y)) for x, y in places], fill=colour)
-        frame[top:below, left:right] = np.asarray(big.reduce(_SHARP))
+        for part, (_, _, colour) in zip(
+            np.split((corners - (left, top)) * _SHARP - 0.5, ends[:-1]), shapes, strict=True
+        ):
+            pen.polygon(part.ravel().tolist(), fill=colour)
+        frame[top:below, left:right_end] = np.asarray(big.reduce(_SHARP))
         return frame
 
 

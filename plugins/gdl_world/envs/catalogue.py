@@ -121,7 +121,7 @@ def _car(settings: Settings) -> Environment:
 
     shape, fast, skip = (3, PIXELS, PIXELS), settings.renderer == "fast", settings.skip
     told = settings.model_dump(exclude={"workers"})
-    actions = Actions(numbers=2, still=(0.0, 0.0), sweep=((-0.1, 0.1), (0.1, 0.1)))
+    actions = Actions(numbers=3, still=(0.0, -1.0, -1.0), sweep=((-0.1, -0.8, -1.0), (0.1, -0.8, -1.0)))
     return Environment(
         name="car" if fast else "car, official frames",
         shape=shape,

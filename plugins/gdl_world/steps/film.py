@@ -47,7 +47,7 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
     seed = episode_seeds(context.noise.stream("film"), arguments.episode, 1)
     policy, frames, points, actions, earnings = AgentPolicy(agent), [], [], [], []
 
-    def see(time: int, seen: Any, done: Any, rewards: Any, live: Any) -> None:
+    def see(times: Any, seen: Any, done: Any, rewards: Any, live: Any) -> None:
         frames.append(np.array(seen[0]))
         points.append(policy.z[:1])
         actions.append(np.array(done[0]))
