@@ -6,14 +6,14 @@ A model that is fitted at once takes none of what belongs to rounds, and begins 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
-from gdl_core.arguments import DatasetInput, StepArguments
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments
 from gdl_core.config import Duration
-from gdl_core.errors import GdlError, PluginError
+from gdl_core.errors import DataError, GdlError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
 from gdl_core.values import TrainedModel
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gdl_core.training.trained import Trained
 
 _SHOWN = 8
-_OF_ROUNDS = ("duration", "batch", "ema", "precision", "collapse", "previews")
+_OF_ROUNDS = ("duration", "begin", "batch", "ema", "precision", "collapse", "previews")
 """Arguments that mean nothing to a model that is fitted at once."""
 
 
@@ -42,6 +42,11 @@ class Arguments(StepArguments):
         None, alias="for", description="how long, like '40 epochs' or '2000 steps'; models fitted at once take none"
     )
     settings: dict[str, Any] = Field({}, alias="set", description="settings of the model, see: gdl models NAME")
+    begin: Annotated[TrainedModel, Accepts("model")] | None = Field(
+        None,
+        alias="from",
+        description="a trained model of this name whose weights are the first ones; settings that are left out are its",
+    )
     batch: int = Field(128, ge=1, le=65536, description="samples in a batch")
     ema: float | None = Field(None, gt=0, lt=1, description="end with a moving average of the weights, with this decay")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where it pays")
@@ -118,12 +123,17 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     from gdl_core.training.loop import train
 
     registry, data = context.registry, arguments.data
-    spec = registry.find("model", arguments.model)
-    config = _config(registry.load(spec, "config"), arguments.settings, spec)
+    spec, begin = registry.find("model", arguments.model), arguments.begin
+    if begin is not None and begin.name != spec.full_name:
+        raise DataError(f"train needs 'from' to be a {spec.full_name}, but a {begin.name} was given")
+    settings_of_it = {**({} if begin is None else begin.config), **arguments.settings}
+    config: BaseModel = registry.load(spec, "config").model_validate(settings_of_it)
     model_class: type[Model] = registry.load(spec, "target")
     _check_spec(spec, model_class)
     config = model_class.fit_config(config, data)
     model = build_model(model_class, config, data.shape, context.noise)
+    if begin is not None:
+        _take_weights(model, begin)
     settings = TrainingConfig(
         duration=arguments.duration or Duration(1, "epochs"),
         batch=arguments.batch,
@@ -135,7 +145,8 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     preview = _Previews(data, context) if arguments.previews and data.is_pictures else None
     trained = train(
         model, data, settings, context.folder, context.noise, context.progress, context.cancelled, preview,
-        key=f"{spec.full_name} {config.model_dump_json()} {data.fingerprint} {context.noise.seed} {arguments.duration}",
+        key=f"{spec.full_name} {config.model_dump_json()} {data.fingerprint} {context.noise.seed} {arguments.duration}"
+        + (f" {begin.fingerprint}" if begin else ""),
         tell=context.note,
     )  # fmt: skip
     _tell(trained, spec, context)
@@ -160,8 +171,24 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     )
 
 
-def _config(config_class: type[BaseModel], settings: dict[str, Any], spec: ModelSpec) -> BaseModel:
-    return config_class.model_validate(settings)
+def _take_weights(model: Model, begin: TrainedModel) -> None:
+    """Let a model begin with the weights of a trained one.
+
+    Raises:
+        DataError: they are of other shapes; which, and which settings differ, is told.
+    """
+    mine, given = model.state_dict(), begin.model.state_dict()
+    differ = [name for name in mine.keys() | given.keys() if name not in mine or name not in given]
+    differ += [name for name in mine.keys() & given.keys() if mine[name].shape != given[name].shape]
+    if not differ:
+        model.load_state_dict(given)
+        return
+    told = model.config.model_dump(mode="json")
+    changed = [
+        f"{key} {begin.config.get(key)} and {value}" for key, value in told.items() if begin.config.get(key) != value
+    ]
+    why = f"settings differ ({', '.join(changed)})" if changed else f"its data are of shape {begin.data_shape}"
+    raise DataError(f"the weights of 'from' do not fit: {why}; leave those settings out, or train without 'from'")
 
 
 def _check_spec(spec: ModelSpec, model_class: type[Model]) -> None:
@@ -175,6 +202,8 @@ def _check_spec(spec: ModelSpec, model_class: type[Model]) -> None:
 def _facts(trained: Trained, arguments: Arguments, context: StepContext) -> dict[str, Any]:
     """Return what a model file tells of the training."""
     ran = {"seed": context.noise.seed, "device": trained.device, **trained.facts}
+    if arguments.begin is not None:
+        ran["from"] = arguments.begin.fingerprint
     if trained.at_once:
         return {"fits": trained.steps, "samples": trained.samples, **ran}
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from steps.doing import check, do
 from steps.models import context, dataset, registry
 
 from gdl_core import media
-from gdl_core.errors import CancelledError
+from gdl_core.errors import CancelledError, DataError
 from gdl_core.steps.train import Arguments
 
 
@@ -103,3 +104,23 @@ def test_the_place_of_a_fault_leads_to_the_setting(tmp_path: Path) -> None:
         ).gives_roles(registry())
         == frozenset()
     )
+
+
+def test_training_goes_on_from_another_models_weights(tmp_path: Path) -> None:
+    first = train(tmp_path / "first", set={"latent": 3})
+    fresh = train(tmp_path / "fresh", set={"latent": 3}, **{"for": "1 epochs"})
+    on = train(tmp_path / "on", **{"for": "1 epochs", "from": first})
+    assert on.config == {"latent": 3}
+    assert on.training["from"] == first.fingerprint
+    losses = {name: one.history.rows[0][one.history.header.index("loss")] for name, one in (("on", on), ("new", fresh))}
+    last = first.history.rows[-1][first.history.header.index("loss")]
+    assert losses["on"] < last < losses["new"]
+    assert first.fingerprint != on.fingerprint != fresh.fingerprint
+
+
+def test_a_model_to_begin_with_must_fit(tmp_path: Path) -> None:
+    first = train(tmp_path / "first", set={"latent": 3})
+    with pytest.raises(DataError, match=r"do not fit: settings differ \(latent 3 and 4\); leave those settings out"):
+        train(tmp_path / "other", set={"latent": 4}, **{"from": first})
+    with pytest.raises(DataError, match="needs 'from' to be a dots/line-vae, but a dots/sorter was given"):
+        train(tmp_path / "other", **{"from": replace(first, name="dots/sorter")})
