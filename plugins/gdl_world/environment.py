@@ -62,6 +62,7 @@ class Environment:
         actions: what can be done.
         cap: steps after which an episode is cut off.
         make: makes a `VectorEnv` of so many rows.
+        unseen: makes the same without pictures, for players that do not look, where that is much faster.
         slots: rows whose frames are kept at once while it is played for a store.
         most: rows that are made at once at most: each may be an engine or a process's share.
         periods: half-periods in steps that a blind sweep is looked for among.
@@ -76,6 +77,7 @@ class Environment:
     actions: Actions
     cap: int
     make: Callable[[int], VectorEnv[Any, Any, Any]]
+    unseen: Callable[[int], VectorEnv[Any, Any, Any]] | None = None
     slots: int = 64
     most: int = 64
     periods: tuple[int, ...] = (4, 8, 12, 16, 24, 32)

@@ -1,4 +1,5 @@
 """CarRacing-v3, seen by the official renderer, or by a fast one that looks the track up in a map drawn once an episode.
+Either draws only what somebody sees: not the steps for which an action is held.
 
 Frames are those of Ha & Schmidhuber 2018: the 84 upper rows of the official 96 × 96, without the bar of instruments,
 shrunk to 64 × 64. Actions are their three numbers of [-1, 1]: the steering, the gas, of which -1 is none and 0 half,
@@ -31,6 +32,7 @@ PIXELS = 64
 """Pixels a side of a frame."""
 
 STEPS = 1000
+_COST = 0.1  # of a step
 _ROWS = 84  # of the official frame, above the instruments
 _MAP = 2  # pixels of the map a unit of the world
 _FINE = 2  # places a pixel, along each side, that are looked up and averaged; `frame` counts on two
@@ -42,7 +44,7 @@ Frame = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
 
-class _Blind(CarRacing):
+class _Unseen(CarRacing):
     """The physics, without the drawing that they spend nearly all their time in."""
 
     def _render(self, mode: str) -> Any:
@@ -53,46 +55,54 @@ class Car:
     """One car on one track.
 
     Args:
-        fast: look the track up, instead of drawing it with pygame.
+        renderer: "official" draws with pygame, "fast" looks the track up, "none" shows black.
         skip: steps for which an action is held.
+        give_up: steps without a new piece of track after which the episode ends; 0: none. What standing still to the
+            end would cost is charged, so that it earns what it would if it came to nothing more.
     """
 
-    def __init__(self, fast: bool, skip: int) -> None:
-        self.fast, self.skip, self.steps = fast, skip, 0
-        self.env: Any = (_Blind if fast else CarRacing)(continuous=True)
-        self.view = View() if fast else None
+    def __init__(self, renderer: str, skip: int, give_up: int = 0) -> None:
+        self.renderer, self.skip, self.give_up, self.steps, self.idle = renderer, skip, give_up, 0, 0
+        self.env: Any = _Unseen(continuous=True)
+        self.view = View() if renderer == "fast" else None
 
     def reset(self, seed: int) -> Frame:
         """Begin the episode of this seed, on a track of its own."""
-        seen, _ = self.env.reset(seed=seed)
-        self.steps = 0
+        self.env.reset(seed=seed)
+        self.steps = self.idle = 0
         if self.view is not None:
             self.view.draw_track(self.env.road_poly)
             self.view.meet(self.env.car)
-        return self._frame(seen)
+        return self._frame()
 
     def step(self, action: Any) -> tuple[Frame, float, bool, bool]:
         """Steer and press the pedals, for as many steps as actions are held."""
         steer, gas, brake = (float(number) for number in np.clip(np.asarray(action, dtype=np.float64), -1, 1))
         done = np.array([steer, (gas + 1) / 2, max(brake, 0.0)])
-        total, ended, seen = 0.0, False, None
+        total, ended = 0.0, False
         for _ in range(self.skip):
-            seen, reward, ended, _, _ = self.env.step(done)
+            _, reward, ended, _, _ = self.env.step(done)
             self.steps += 1
             total += float(reward)
+            self.idle = 0 if reward > 0 else self.idle + 1
+            if 0 < self.give_up <= self.idle and not ended and self.steps < STEPS:
+                total, ended = total - _COST * (STEPS - self.steps), True
             if ended or self.steps >= STEPS:
                 break
-        return self._frame(seen), total, bool(ended), not ended and self.steps >= STEPS
+        return self._frame(), total, bool(ended), not ended and self.steps >= STEPS
 
     def close(self) -> None:
         """Close it; what goes wrong in that is nobody's loss."""
         with suppress(Exception):
             self.env.close()
 
-    def _frame(self, seen: Any) -> Frame:
+    def _frame(self) -> Frame:
         if self.view is not None:
             return self.view.frame(self.env)
-        upper = Image.fromarray(np.ascontiguousarray(seen[:_ROWS]))
+        if self.renderer == "none":
+            return np.zeros((PIXELS, PIXELS, 3), dtype=np.uint8)
+        seen = CarRacing._render(self.env, "state_pixels")
+        upper = Image.fromarray(np.ascontiguousarray(np.asarray(seen)[:_ROWS]))
         return np.array(upper.resize((PIXELS, PIXELS), Image.Resampling.BOX))
 
 

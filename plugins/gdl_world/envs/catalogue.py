@@ -103,10 +103,17 @@ def _doom(settings: Settings) -> Environment:
 class CarSettings(Workers):
     """Settings of `car`."""
 
-    renderer: Literal["fast", "official"] = Field(
-        "fast", description="fast to learn with, official to be scored with; they show nearly the same"
+    renderer: Literal["fast", "official", "none"] = Field(
+        "fast", description="fast to learn with, official to be scored with; they show nearly the same; none: black"
     )
     skip: int = Field(1, ge=1, le=50, description="steps for which an action is held; 50 are a second")
+    give_up: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="steps without a new piece of track after which an episode ends, charged with what standing still "
+        "to the end would cost; 0: never. It spares evolution the time of those who are lost",
+    )
 
 
 def _car(settings: Settings) -> Environment:
@@ -119,15 +126,20 @@ def _car(settings: Settings) -> Environment:
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     from gdl_world.envs.car import PIXELS, STEPS, Car
 
-    shape, fast, skip = (3, PIXELS, PIXELS), settings.renderer == "fast", settings.skip
+    shape, skip, renderer = (3, PIXELS, PIXELS), settings.skip, settings.renderer
     told = settings.model_dump(exclude={"workers"})
     actions = Actions(numbers=3, still=(0.0, -1.0, -1.0), sweep=((-0.1, -0.8, -1.0), (0.1, -0.8, -1.0)))
+
+    def make(settings: CarSettings) -> Callable[[int], Any]:
+        return _vector("car", settings, shape, actions, lambda: Car(settings.renderer, skip, settings.give_up))
+
     return Environment(
-        name="car" if fast else "car, official frames",
+        name={"fast": "car", "official": "car, official frames", "none": "car, unseen"}[renderer],
         shape=shape,
         actions=actions,
         cap=-(-STEPS // skip),
-        make=_vector("car", settings, shape, actions, lambda: Car(fast, skip)),
+        make=make(settings),
+        unseen=make(settings.model_copy(update={"renderer": "none"})),
         slots=16,
         most=32,
         periods=tuple(max(1, steps // skip) for steps in (10, 20, 40, 80, 160)),

@@ -51,6 +51,8 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Table:
     """Return a row for each player; all play the same episodes."""
+    from dataclasses import replace
+
     from gdl_world.agent import Agent
     from gdl_world.baselines import baseline
     from gdl_world.gauge import earned_in_dream
@@ -60,13 +62,15 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     if env.dream is not None:
         raise DataError("score needs a real environment; what is earned in a dream proves nothing")
     seeds = episode_seeds(context.noise.stream("score"), 0, arguments.episodes)
+    blind = replace(env, make=env.unseen or env.make)
     total = len(arguments.baselines) + len(arguments.agents)
     rows: list[Any] = []
     for name in arguments.baselines:
         context.progress(len(rows), total)
-        period, note = _best_period(env, arguments.search, context) if name == "sweep" else (0, "")
+        period, note = _best_period(blind, arguments.search, context) if name == "sweep" else (0, "")
         label = {"sweep": "blind sweep"}.get(name, name)
-        rows.append(_row(label, *played(env, baseline(name, env, period), seeds, context.check_cancelled), seeds, note))
+        found = played(blind, baseline(name, env, period), seeds, context.check_cancelled)
+        rows.append(_row(label, *found, seeds, note))
     for called, trained in arguments.agents.items():
         context.progress(len(rows), total)
         agent = is_a(trained, Agent, "that evolve made")
