@@ -160,7 +160,7 @@ def line_panels(
             several = len({line.part for line in lines}) > 1
             if several:
                 first = {line.part: _stroke(colours[line.colour % 10], line.part) for line in reversed(lines)}
-                axes.legend(handles=[*first.values()][::-1])
+                axes.legend(handles=[*first.values()][::-1], frameon=True, framealpha=0.85, edgecolor="none")
             told: Any = axes.get_legend_handles_labels()
             for handle, label in zip(*told, strict=True):
                 handles.setdefault(label, _stroke(INK, label, handle.get_linestyle()) if several else handle)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-HELD_OUT = "held_out_"
-_FIRST = ("loss", "rmse", "reconstruction", "kl")
+from gdl_core.steps.curves import FIRST, HELD_OUT, TIMES
+
 _WIDTH, _HEIGHT = 360, 210
 _TOP, _RIGHT, _BOTTOM = 10, 12, 36
 _LETTER = 6.4  # the width of a digit at 11 px, from above
@@ -52,7 +52,7 @@ def draw_curves(history: Mapping[str, Any]) -> list[Panel]:
     """
     header = [str(word) for word in history["header"]]
     rows: Sequence[Sequence[Any]] = history["rows"]
-    x_label = next((name for name in ("epoch", "step") if name in header), "")
+    x_label = next((name for name in TIMES if name in header), "")
     if x_label:
         x = [_number(row[header.index(x_label)]) for row in rows]
     else:
@@ -115,8 +115,8 @@ def _number(cell: Any) -> float:
 
 
 def _parts(header: Sequence[str]) -> list[str]:
-    found = dict.fromkeys(name.removeprefix(HELD_OUT) for name in header if name not in ("epoch", "step"))
-    return [*(part for part in _FIRST if part in found), *(part for part in found if part not in _FIRST)]
+    found = dict.fromkeys(name.removeprefix(HELD_OUT) for name in header if name not in TIMES)
+    return [*(part for part in FIRST if part in found), *(part for part in found if part not in FIRST)]
 
 
 def _bounds(values: Sequence[float], share: float) -> Point:

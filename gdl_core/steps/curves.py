@@ -1,4 +1,6 @@
-"""`curves`: how the losses fell, on training and on held-out samples; of a game, what both players lost and judged."""
+"""`curves`: how the losses fell, on training and on held-out samples; of a game, what both players lost and judged;
+of a search, what its candidates earned.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
-_HELD_OUT = "held_out_"
-_FIRST = ("loss", "rmse", "reconstruction", "kl")
+HELD_OUT = "held_out_"
+FIRST = ("loss", "rmse", "reconstruction", "kl")
 _SHARED = {"_loss": "losses", "_accuracy": "accuracies", "_penalty": "penalties"}
 """Parts of several players that share a panel, by how their names end."""
+TIMES = ("generation", "epoch", "step")
+"""What a curve goes along."""
+_EARNED = ("mean", "best", "worst", "watched")
+"""Parts of a search that share a panel."""
 _GUESSED = ("accuracies", "_real_accuracy", "_fake_accuracy")
 """Panels of what is right half the time by guessing."""
 
@@ -51,11 +57,14 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     from gdl_core.steps.inputs import model_names
 
     names = model_names(arguments.model)
-    parts = _parts([trained.history for trained in arguments.model])
+    histories = [trained.history for trained in arguments.model]
+    parts, time = _parts(histories), "generation" if "generation" in histories[0].header else "epoch"
     if not parts:
         raise DataError(
             f"{' and '.join(names)}: fitted at once, so that there are no curves; draw those of other models"
         )
+    if any(time not in history.header for history in histories):
+        raise DataError(f"{' and '.join(names)}: generations and epochs have no axis in common; draw them apart")
     for part in arguments.of:
         if part not in parts:
             known = ", ".join(parts)
@@ -69,25 +78,28 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
         colour = len({line.part for line in lines})
         for index, (name, trained) in enumerate(zip(names, arguments.model, strict=True)):
             history = trained.history
-            if not {part, _HELD_OUT + part} & set(history.header):
+            if not {part, HELD_OUT + part} & set(history.header):
                 continue
             shade = colour if short else index
-            x = [float(value or 0) for value in history.column("epoch")]
-            for key, told, dashed in ((part, "training", True), (_HELD_OUT + part, "held-out", False)):
+            x = [float(value or 0) for value in history.column(time)]
+            kinds = ((part, "training", True), (HELD_OUT + part, "held-out", False))
+            for key, told, dashed in kinds if time == "epoch" else ((part, "", False),):
                 if key in history.header:
                     y = [float("nan") if value is None else float(value) for value in history.column(key)]
-                    label = f"{name}, {told}" if len(names) > 1 else told
+                    label = ", ".join(word for word in (name if len(names) > 1 else "", told) if word)
                     seen = [not isnan(value) for value in y]  # a lazy penalty is not known at every point
                     places, values = list(compress(x, seen)), list(compress(y, seen))
                     lines.append(Line(label, places, values, colour=shade, dashed=dashed, part=short))
                     rows += [(name, part, told, epoch, value) for epoch, value in zip(x, y, strict=True)]
     marks = {panel: 0.5 for panel in panels if panel.endswith(_GUESSED)} | {"diversity": 1.0}
-    pixels = line_panels(panels, "epoch", arguments.log, marks=marks, shares=("accuracies",))
-    return Figure(pixels, Table(("model", "part", "samples", "epoch", "value"), tuple(rows), "Training curves"))
+    pixels = line_panels(panels, time, arguments.log, marks=marks, shares=("accuracies",))
+    return Figure(pixels, Table(("model", "part", "samples", time, "value"), tuple(rows), "Training curves"))
 
 
 def _shared(parts: list[str]) -> dict[str, tuple[str, str]]:
-    """Return panel and short name of the parts of a game that share a panel; nothing if no two players lose."""
+    """Return panel and short name of parts that share a panel: those of a search, or of a game if two players lose."""
+    if set(_EARNED[:3]) <= set(parts):
+        return {part: ("earned", part) for part in _EARNED if part in parts}
     if sum(part.endswith("_loss") for part in parts) < 2:
         return {}
     found = {}
@@ -99,14 +111,14 @@ def _shared(parts: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _parts(histories: list[Table]) -> list[str]:
-    names = [name for history in histories for name in history.header if name not in ("epoch", "step")]
-    found = dict.fromkeys(name.removeprefix(_HELD_OUT) for name in names)
+    names = [name for history in histories for name in history.header if name not in TIMES]
+    found = dict.fromkeys(name.removeprefix(HELD_OUT) for name in names)
     return sorted(found, key=_rank)
 
 
 def _rank(part: str) -> int:
     """Say how early a part is drawn: losses, then accuracies, then the others in the order of the curve."""
-    if part in _FIRST:
-        return _FIRST.index(part)
+    if part in FIRST:
+        return FIRST.index(part)
     ends = ("_loss", "_accuracy", "")
-    return len(_FIRST) + next(rank for rank, end in enumerate(ends) if part.endswith(end))
+    return len(FIRST) + next(rank for rank, end in enumerate(ends) if part.endswith(end))

@@ -1,12 +1,13 @@
 """An environment as steps pass it on: how to make as many of it as are wanted, and what is known about it beforehand.
 
 Environments are gymnasium's `VectorEnv` with autoreset switched off: a row whose episode has ended stands still until
-all are begun again. `reset(seed=[…])` begins one episode for each seed, and an episode is a function of its seed and of
+it is begun again. `reset(seed=[…])` begins one episode for each seed, and an episode is a function of its seed and of
 what is done in it, whatever else runs beside it. Observations are uint8 (rows, height, width, 3).
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -94,7 +95,5 @@ class Environment:
 
 def need(what: str, extra: str, *modules: str) -> None:
     """Raise MissingExtraError, naming what needs it, where one of an extra's modules is not installed."""
-    from importlib.util import find_spec
-
-    if any(find_spec(module) is None for module in modules):
+    if any(importlib.util.find_spec(module) is None for module in modules):
         raise MissingExtraError(what, extra)

@@ -27,6 +27,7 @@ from gdl_core.values import Column
 
 _MANIFEST = "episodes.json"
 _FORMAT = 1
+_AT_ONCE = 256  # frames of a long episode
 
 
 class Episode(NamedTuple):
@@ -128,7 +129,9 @@ class Store:
                             f"episode {len(told)} has {len(episode.frames)} frames, {len(episode.actions)} actions and "
                             f"{len(episode.rewards)} rewards"
                         )
-                    frames.write(np.ascontiguousarray(episode.frames.transpose(0, 3, 1, 2)).data)
+                    for first in range(0, len(episode.frames), _AT_ONCE):
+                        some = episode.frames[first : first + _AT_ONCE]
+                        frames.write(np.ascontiguousarray(some.transpose(0, 3, 1, 2)).data)
                     kind = np.float32 if self.numbers else np.int64
                     actions.write(np.ascontiguousarray(episode.actions, dtype=kind).data)
                     rewards.write(np.ascontiguousarray(episode.rewards, dtype=np.float32).data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -9,8 +10,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from gdl_core.errors import DataError, UnknownNameError
-from gdl_world.baselines import baseline
+from gdl_core.errors import DataError, MissingExtraError, UnknownNameError
+from gdl_world.baselines import Sweep, baseline
+from gdl_world.environment import Actions
 from gdl_world.envs.catalogue import find
 from gdl_world.play import play
 
@@ -50,14 +52,41 @@ class Lamp(gymnasium.Env[Any, Any]):
         return self.render() if self.shows else np.zeros(1, np.float32)
 
 
+class Broken(Lamp):
+    """Fails at one of the things that it is asked for."""
+
+    def __init__(self, render_mode: str | None = None, at: str = "") -> None:
+        super().__init__(render_mode, shows=False)
+        self.at = at
+
+    def reset(self, **more: Any) -> tuple[Any, dict[str, Any]]:
+        self._fail("reset")
+        return super().reset(**more)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._fail("step")
+        return super().step(action)
+
+    def render(self) -> Any:
+        self._fail("render")
+        return np.zeros((20, 30, 3), np.uint8)
+
+    def _fail(self, where: str) -> None:
+        if where == self.at:
+            raise RuntimeError("no display\x1b[31m\nand more")
+
+
 @pytest.fixture(autouse=True)
 def lamps() -> Iterator[None]:
     for name, more in {"Lamp-v0": {}, "Blind-v0": {"shows": False}, "Lots-v0": {"kind": "choices"}}.items():
         gymnasium.register(name, entry_point=Lamp, kwargs=more, disable_env_checker=True, order_enforce=False)
     gymnasium.register("Odd-v0", entry_point=Lamp, kwargs={"kind": "odd"}, disable_env_checker=True)
     gymnasium.register("Dark-v0", entry_point=Lamp, kwargs={"shows": None}, disable_env_checker=True)
+    broken = [f"Broken-{at}-v0" for at in ("reset", "step", "render")]
+    for name in broken:
+        gymnasium.register(name, entry_point=Broken, kwargs={"at": name.split("-")[1]}, disable_env_checker=True)
     yield
-    for name in ("Lamp-v0", "Blind-v0", "Lots-v0", "Odd-v0", "Dark-v0"):
+    for name in ("Lamp-v0", "Blind-v0", "Lots-v0", "Odd-v0", "Dark-v0", *broken):
         del gymnasium.registry[name]
 
 
@@ -115,3 +144,38 @@ def test_what_will_not_do_is_refused_in_words() -> None:
         find("dogde")
     with pytest.raises(UnknownNameError, match="did you mean 'Lamp-v0'"):
         find("Lamp-v1")
+
+
+@pytest.mark.parametrize(
+    ("at", "words"), [("reset", "cannot be begun"), ("step", "cannot be played"), ("render", "cannot be drawn")]
+)
+def test_what_fails_in_it_is_one_line(at: str, words: str) -> None:
+    with pytest.raises(DataError, match=words) as raised:
+        play(_env(f"Broken-{at}-v0").make(1), Sweep(Actions(numbers=2, still=(0.0, 0.0)), 0), [1], 3)
+    assert "no display" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [
+        ("dodge", "gymnasium", "world"),
+        ("takecover", "vizdoom", "doom"),
+        ("car", "Box2D", "box2d"),
+        ("car", "pygame", "box2d"),
+        ("CartPole-v1", "gymnasium", "world"),
+    ],
+)
+def test_an_environment_whose_extra_is_missing_says_what_to_type(
+    name: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda one, *rest: None if one == module else there(one, *rest))
+
+    def build() -> None:
+        entry = find(name)
+        entry.build(entry.settings.model_validate({}))
+
+    with pytest.raises(MissingExtraError, match=rf"pip install 'gdl-toolkit\[{extra}\]'"):
+        build()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ from gdl_core.errors import CancelledError, DataError, StorageError
 from gdl_core.noise import Noise
 from gdl_world.baselines import baseline
 from gdl_world.collect import collect, copy
+from gdl_world.envs.dodge import Dodge
 from gdl_world.store import Episode, Store
 
 ENV = arena()
+
+
+class Endless(Dodge):
+    """Nobody is ever hit."""
+
+    def _hit(self) -> Any:
+        return np.zeros(self.num_envs, dtype=bool)
 
 
 def _store(folder: Path, key: str = "toys") -> Store:
@@ -95,6 +104,41 @@ def test_a_full_disk_costs_what_was_being_added_alone(tmp_path: Path, monkeypatc
     assert len(_store(tmp_path).episodes) == 5
     collect(ENV, baseline("random", ENV), store, 9, Noise(3), _silent, never)
     assert len(_store(tmp_path).episodes) == 9
+
+
+def test_long_episodes_are_kept_in_files_and_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = arena(cap=300)
+    object.__setattr__(env, "make", lambda rows: Endless(rows, 300))
+    stores = []
+    for name, most in (("memory", 1 << 40), ("files", 0)):
+        monkeypatch.setattr("gdl_world.collect._IN_MEMORY", most)
+        store = Store(tmp_path / name, env.shape, env.actions.numbers, name, env.described)
+        tracemalloc.start()
+        collect(env, baseline("random", env), store, 3, Noise(3), _silent, never)
+        stores.append((tracemalloc.get_traced_memory()[1], store.folder))
+        tracemalloc.stop()
+    (much, memory), (little, files) = stores
+    frames = 300 * int(np.prod(env.shape))
+    assert much > 3 * frames
+    assert little < 1.5 * frames, "no more than some frames of an episode at once"
+    for name in ("frames.u8", "actions.bin", "rewards.f4"):
+        assert (memory / name).read_bytes() == (files / name).read_bytes()
+    assert sorted(path.name for path in files.iterdir()) == sorted(path.name for path in memory.iterdir())
+
+
+def test_a_disk_that_fills_up_while_it_is_played_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gdl_world.collect._IN_MEMORY", 0)
+    store = _store(tmp_path)
+    collect(ENV, baseline("random", ENV), store, 5, Noise(3), _silent, never)
+
+    def full(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gdl_world.collect.np.ascontiguousarray", full)
+        with pytest.raises(StorageError, match="no space left"):
+            collect(ENV, baseline("random", ENV), store, 9, Noise(3), _silent, never)
+    assert len(_store(tmp_path).episodes) == 5
 
 
 def test_a_damaged_store_is_refused_in_words(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from steps.doing import check, do
 from steps.models import Judge, context, dataset, registry, trained
 
 from gdl_core import media
-from gdl_core.errors import InputError, UnknownNameError
+from gdl_core.errors import DataError, InputError, UnknownNameError
 from gdl_core.values import Table
 
 pytest.importorskip("matplotlib")
@@ -187,6 +187,36 @@ def test_curves_of_a_game_put_the_players_side_by_side(tmp_path: Path, monkeypat
     assert marks["critic_real_accuracy"] == 0.5
     do("curves", tmp_path, model=one, of=["critic_loss"])
     assert list(drawn[2][0]) == ["critic_loss"]
+
+
+def test_curves_of_a_search_put_what_candidates_earned_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from gdl_core.media import plots
+
+    drawn: list[Any] = []
+
+    def spy(panels: Any, x_label: str, *rest: Any, **more: Any) -> Any:
+        drawn.append((panels, x_label))
+        return real(panels, x_label, *rest, **more)
+
+    real = plots.line_panels
+    monkeypatch.setattr(plots, "line_panels", spy)
+    rows = ((1.0, 5.0, 9.0, 1.0, 0.1, None), (2.0, 6.0, 9.5, 2.0, 0.11, 7.0))
+    told = Table(("generation", "mean", "best", "worst", "step_size", "watched"), rows)
+    one = replace(trained(), history=told)
+    figure = do("curves", tmp_path, model=one)
+    panels, x_label = drawn[0]
+    assert x_label == "generation"
+    assert {name: [line.part for line in lines] for name, lines in panels.items()} == {
+        "earned": ["mean", "best", "worst", "watched"], "step_size": [""],
+    }  # fmt: skip
+    assert [list(line.x) for line in panels["earned"]] == [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [2.0]]
+    assert figure.data.header == ("model", "part", "samples", "generation", "value")
+    with pytest.raises(DataError, match="draw them apart"):
+        do("curves", tmp_path, model=[one, replace(trained(shift=1.0), history=history("loss"))])
 
 
 def test_charts_say_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

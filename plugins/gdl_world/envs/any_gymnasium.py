@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gymnasium
@@ -25,16 +26,14 @@ class AnyGymnasium:
         skip: steps for which an action is held; their rewards are summed.
 
     Raises:
-        DataError: it cannot be made, shows no pictures, or takes actions that are neither choices nor numbers.
+        DataError: it cannot be made, played or drawn, shows no pictures, or takes actions that are neither choices nor
+            numbers.
     """
 
     def __init__(self, name: str, size: int, skip: int) -> None:
         self.name, self.size, self.skip = name, size, skip
-        try:
+        with self._asked("cannot be made"):
             self.env = gymnasium.make(name, render_mode="rgb_array")
-        except Exception as error:  # every package has failures of its own
-            lines = str(error).splitlines() or [type(error).__name__]
-            raise DataError(f"the environment {name} cannot be made: {printable(lines[0])}") from error
         space = self.env.observation_space
         self.sees = isinstance(space, gymnasium.spaces.Box) and space.dtype == np.uint8 and len(space.shape or ()) == 3
         try:
@@ -45,14 +44,16 @@ class AnyGymnasium:
 
     def reset(self, seed: int) -> Frame:
         """Begin the episode of this seed."""
-        seen, _ = self.env.reset(seed=seed)
+        with self._asked("cannot be begun"):
+            seen, _ = self.env.reset(seed=seed)
         return self._frame(seen)
 
     def step(self, action: Any) -> tuple[Frame, float, bool, bool]:
         """Do something, for as many steps as actions are held."""
         total, ended, cut, seen = 0.0, False, False, None
         for _ in range(self.skip):
-            seen, reward, ended, cut, _ = self.env.step(self._done(action))
+            with self._asked("cannot be played"):
+                seen, reward, ended, cut, _ = self.env.step(self._done(action))
             total += float(reward)
             if ended or cut:
                 break
@@ -63,6 +64,15 @@ class AnyGymnasium:
         with suppress(Exception):
             self.env.close()
 
+    @contextmanager
+    def _asked(self, what: str) -> Iterator[None]:
+        """Tell in a line what fails within: every package has failures of its own."""
+        try:
+            yield
+        except Exception as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            raise DataError(f"the environment {self.name} {what}: {printable(lines[0])}") from error
+
     def _done(self, action: Any) -> Any:
         space = self.env.action_space
         if isinstance(space, gymnasium.spaces.Discrete):
@@ -72,7 +82,8 @@ class AnyGymnasium:
         return (space.low + share * (space.high - space.low)).astype(space.dtype)
 
     def _frame(self, seen: Any) -> Frame:
-        picture: Any = seen if self.sees else self.env.render()
+        with self._asked("cannot be drawn (on a machine without a display its package may need to be told so)"):
+            picture: Any = seen if self.sees else self.env.render()
         if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[-1] not in (1, 3):
             raise DataError(f"the environment {self.name} shows no pictures: it renders {type(picture).__name__}")
         if picture.shape[-1] == 1:

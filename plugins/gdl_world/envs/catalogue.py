@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from pydantic import Field
@@ -191,11 +191,14 @@ def find(name: str) -> Entry:
 
     Raises:
         UnknownNameError: there is none.
+        MissingExtraError: it may be gymnasium's, which is not installed.
     """
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
+    if not did_you_mean(name, ENVIRONMENTS):
+        need(f"the environment {name}, if it is gymnasium's,", "world", "gymnasium")
     known: list[str] = list(ENVIRONMENTS)
-    if find_spec("gymnasium") is not None:
+    if importlib.util.find_spec("gymnasium") is not None:
         import gymnasium
 
         if name in gymnasium.registry:
