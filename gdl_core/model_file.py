@@ -92,7 +92,8 @@ def write_model(trained: TrainedModel, path: Path | str, record: Mapping[str, An
         },
         "record": dict(record) if record is not None else None,
     } | ({"space": dict(trained.space)} if trained.space else {})  # fmt: skip
-    text = json.dumps(_finite(about), sort_keys=True, allow_nan=False, ensure_ascii=False)
+    told = {name: part if name == "config" else _sorted(part) for name, part in sorted(about.items())}
+    text = json.dumps(_finite(told), allow_nan=False, ensure_ascii=False)  # the order of settings may mean something
     if len(text.encode()) > HEADER_LIMIT // 2:
         raise StorageError(f"{path}: what describes the model takes {len(text)} bytes, more than a .gdl file holds")
     state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
@@ -373,6 +374,13 @@ def _package(model: Model) -> str:
     """Return the installed package that a model's class comes from."""
     root = type(model).__module__.partition(".")[0]
     return next(iter(packages_distributions().get(root, ())), root)
+
+
+def _sorted(part: Any) -> Any:
+    """Return plain JSON whose keys are in the order of the alphabet, so that equal things are equal bytes."""
+    if isinstance(part, Mapping):
+        return {key: _sorted(part[key]) for key in sorted(part)}
+    return [_sorted(one) for one in part] if isinstance(part, list | tuple) else part
 
 
 def _finite(value: Any) -> Any:

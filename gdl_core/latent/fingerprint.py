@@ -25,8 +25,8 @@ def fingerprint(model: Model, config: Mapping[str, Any], space: Mapping[str, Any
     digest = hashlib.sha256()
     about = {"class": type(model).__name__, "config": dict(config), "data_shape": list(model.data_shape)}
     if space:
-        about["space"] = dict(space)
-    digest.update(json.dumps(about, sort_keys=True, default=str).encode())
+        about["space"] = dict(sorted(space.items()))
+    digest.update(json.dumps(about, default=str).encode())  # the order of settings counts: it may be that of codes
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

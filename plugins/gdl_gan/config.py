@@ -66,10 +66,10 @@ class GANConfig(Settings):
     condition: str | None = Field(
         None, description="a column of categories that samples can be asked for by; left out: no labels are used"
     )
-    categories: dict[str, float] = Field(
-        default_factory=dict,
-        description="categories of the condition and their shares of the training samples; filled in from the data, "
-        "leave it out",
+    categories: tuple[tuple[str, float], ...] = Field(
+        (),
+        description="categories of the condition, in the order of their codes, and their shares of the training "
+        "samples; filled in from the data, leave it out",
     )
 
     @model_validator(mode="after")

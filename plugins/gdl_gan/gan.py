@@ -43,7 +43,7 @@ class GAN(Model):
             )
         if config.condition is not None:
             self.uses_columns = True
-            self.conditions = {config.condition: tuple(config.categories)}
+            self.conditions = {config.condition: tuple(name for name, _ in config.categories)}
         self.input_range = (0.0, 1.0) if self.is_pictures else None
         self.generator = build_generator(config, data_shape)
         self.critic = build_critic(config, data_shape)
@@ -57,7 +57,7 @@ class GAN(Model):
             DataError: it is a column of numbers.
         """
         if config.condition is None:
-            return config.model_copy(update={"categories": {}})
+            return config.model_copy(update={"categories": ()})
         column = dataset.column(config.condition)
         if not column.names:
             raise DataError(
@@ -65,7 +65,7 @@ class GAN(Model):
             )
         counts = np.bincount(column.values[dataset.train].astype(np.int64), minlength=len(column.names))
         shares = (counts / counts.sum()).tolist()
-        return config.model_copy(update={"categories": dict(zip(column.names, shares, strict=True))})
+        return config.model_copy(update={"categories": tuple(zip(column.names, shares, strict=True))})
 
     def players(self) -> Sequence[Player]:
         """The critic, with its turns, and then the generator."""
@@ -167,7 +167,7 @@ class GAN(Model):
             ((column, names),) = self.conditions.items()
             codes = torch.full((n,), int(Column(np.arange(0), names).code(where[column])))
         else:
-            bounds = torch.tensor(list(config.categories.values())).cumsum(0)
+            bounds = torch.tensor([share for _, share in config.categories]).cumsum(0)
             share = noise.stream("category").at(noise.start).uniform(n, (1,))[:, 0]
             codes = torch.bucketize(share * bounds[-1], bounds, right=True).clamp(max=len(bounds) - 1)
         return torch.cat([z, F.one_hot(codes, len(config.categories)).to(z)], 1)

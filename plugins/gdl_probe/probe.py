@@ -36,13 +36,14 @@ class Probe(Model):
             raise DataError("the probe does not know its categories; train it on a dataset with columns of categories")
         if (config.shift or config.rotate) and len(data_shape) != 3:
             raise DataError(f"shift and rotate need pictures, the samples have the shape {data_shape}; leave them at 0")
+        self._columns = config.columns or tuple(config.targets)
         pictures = len(data_shape) == 3 and min(data_shape[1:]) >= _SMALLEST
         self.body, features = _conv(config, data_shape) if pictures else _dense(config, data_shape)
         if config.features:
             self.body = nn.Sequential(self.body, nn.Linear(features, config.features), nn.ReLU())
             features = config.features
         self.heads = nn.ModuleDict(
-            {_key(number): nn.Linear(features, len(t.names)) for number, t in enumerate(config.targets.values())}
+            {_key(n): nn.Linear(features, len(config.targets[name].names)) for n, name in enumerate(self._columns)}
         )
         self.input_range = (0.0, 1.0) if pictures else None
 
@@ -97,7 +98,7 @@ class Probe(Model):
 
     def _logits(self, x: Tensor) -> dict[str, Tensor]:
         features = self.body(x)
-        return {name: self.heads[_key(n)](features).float() for n, name in enumerate(self.config.targets)}
+        return {name: self.heads[_key(n)](features).float() for n, name in enumerate(self._columns)}
 
 
 def _key(number: int) -> str:

@@ -107,7 +107,7 @@ class _InFiles(ExitStack):
         self._folder, self._shape = folder, (height, width, channels)
         self._files: list[Any] = []
         for _ in range(rows):
-            self._files.append(self.enter_context(TemporaryFile(dir=folder)))
+            self._files.append(self.enter_context(TemporaryFile(dir=folder)))  # noqa: SIM115  # this is the context
 
     def add(self, frames: NDArray[np.uint8], live: NDArray[np.bool_]) -> None:
         """Keep a step of the rows that are in play."""

@@ -16,6 +16,7 @@ from torch import nn
 
 from gdl_core.contracts import Batch
 from gdl_core.errors import DataError, InputError, UnknownNameError
+from gdl_core.latent.fingerprint import fingerprint
 from gdl_core.latent.tiles import sample_rows
 from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
@@ -42,12 +43,12 @@ def trained(model: GAN, tile: int = 8) -> TrainedModel:
 def test_the_settings_learn_the_categories_and_their_shares() -> None:
     model = conditional()
     counts = np.bincount(DATA.columns["mode"].values[DATA.train], minlength=4)
-    assert model.config.categories == dict(zip("abcd", (counts / counts.sum()).tolist(), strict=True))
+    assert model.config.categories == tuple(zip("abcd", (counts / counts.sum()).tolist(), strict=True))
     assert model.conditions == {"mode": ("a", "b", "c", "d")}
     assert model.latent_shape == (2 + 4,)
     assert GANConfig.model_validate_json(model.config.model_dump_json()) == model.config
-    plain = build(DATA, categories={"a": 1.0})
-    assert plain.config.categories == {}
+    plain = build(DATA, categories=[("a", 1.0)])
+    assert plain.config.categories == ()
     assert plain.latent_shape == (2,)
 
 
@@ -86,7 +87,7 @@ def test_projection_is_what_the_paper_says() -> None:
 @pytest.mark.parametrize("network", ["dcgan", "resnet", "coder", "mlp"])
 def test_every_network_can_be_conditional(network: str) -> None:
     shares = {"no": 0.25, "yes": 0.75}
-    config = GANConfig(network=network, latent=3, width=4, condition="mode", categories=shares)
+    config = GANConfig(network=network, latent=3, width=4, condition="mode", categories=tuple(shares.items()))
     critic = build_critic(config, (1, 8, 8))
     assert isinstance(critic, Projection)
     assert critic(torch.rand(5, 1, 8, 8), torch.eye(2)[[0, 1, 1, 0, 1]]).shape == (5,)
@@ -107,7 +108,7 @@ def test_a_row_of_the_prior_is_the_same_alone(start: int, n: int, wanted: str | 
 
 
 def test_categories_come_by_their_shares() -> None:
-    config = GANConfig(network="mlp", condition="mode", categories={"a": 0.7, "b": 0.0, "c": 0.3})
+    config = GANConfig(network="mlp", condition="mode", categories=(("a", 0.7), ("b", 0.0), ("c", 0.3)))
     drawn = GAN(config, (2,)).prior(20_000, Noise(5))[:, 64:].mean(0)
     assert drawn.tolist() == pytest.approx([0.7, 0.0, 0.3], abs=0.015)
     assert drawn[1] == 0
@@ -185,3 +186,19 @@ def test_a_conditional_model_is_the_same_after_saving_and_in_a_session(tmp_path:
         assert np.array_equal(session.sample(1, seed=4, start=5, where={"mode": "c"}), whole[5:6].numpy())
         with pytest.raises(UnknownNameError, match="has no 'z'"):
             session.sample(1, where={"mode": "z"})
+
+
+def test_a_file_keeps_the_order_of_categories(tmp_path: Path) -> None:
+    names = ("shirt", "bag", "ankle boot", "2", "10")
+    model = GAN(GANConfig(condition="mode", categories=tuple((name, 0.2) for name in names)), (2,))
+    first = trained(model)
+    first = replace(first, fingerprint=fingerprint(model, first.config))
+    write_model(first, tmp_path / "gan.gdl")
+    again = read_model(tmp_path / "gan.gdl")
+    assert again.model.conditions == {"mode": names}
+    for name in names:
+        asked = [one.model.prior(4, Noise(3), mode=name) for one in (first, again)]
+        assert torch.equal(*asked)
+        assert asked[0][0, -5:].argmax() == names.index(name)
+    shuffled = {**first.config, "categories": first.config["categories"][::-1]}
+    assert fingerprint(model, shuffled) != first.fingerprint

@@ -78,7 +78,7 @@ def test_one_builder_makes_the_decoder_of_a_vae_and_the_generator_of_a_gan() -> 
     "more", [{}, {"augment": "colour,translation,cutout"}, {"network": "resnet"}, {"condition": "label"}]
 )
 def test_a_turn_leaves_the_other_player_alone(loss: str, more: dict[str, Any]) -> None:
-    categories = {"categories": {"odd": 0.5, "even": 0.5}} if "condition" in more else {}
+    categories = {"categories": [("odd", 0.5), ("even", 0.5)]} if "condition" in more else {}
     model = gan(loss=loss, **more, **categories)
     game = Game(model)
     model.train()

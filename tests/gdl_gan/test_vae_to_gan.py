@@ -55,7 +55,7 @@ def test_generator_and_decoder_have_equal_parameters_and_the_critic_all_but_the_
     ("name", "settings"),
     [
         ("gan", {"network": "dcgan", "augment": "cutout"}),
-        ("gan", {"network": "resnet", "condition": "label", "categories": {"odd": 0.5, "even": 0.5}}),
+        ("gan", {"network": "resnet", "condition": "label", "categories": [("odd", 0.5), ("even", 0.5)]}),
         ("probe", {"targets": {"label": {"names": ["odd", "even"], "commonest": 0}}}),
     ],
 )

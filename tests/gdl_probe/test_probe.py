@@ -13,12 +13,14 @@ import gdl_probe
 from gdl_core.contracts import Batch
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError, UnknownNameError
+from gdl_core.latent.fingerprint import fingerprint
+from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
 from gdl_core.specs import load_target
 from gdl_core.training.build import build_model
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
-from gdl_core.values import Column
+from gdl_core.values import Column, TrainedModel
 from gdl_probe.augment import move
 from gdl_probe.config import ProbeConfig
 from gdl_probe.probe import Probe
@@ -60,6 +62,26 @@ def test_several_columns_are_learned_at_once(tmp_path: Path) -> None:
         told = model.classify(dataset.tensor(dataset.held_out))
     assert {name: tuple(value.shape) for name, value in told.items()} == {"left.lit": (60, 2), "colour": (60, 3)}
     assert all(torch.allclose(value.sum(1), torch.ones(60)) for value in told.values())
+
+
+def test_a_file_keeps_the_order_of_columns_and_categories(tmp_path: Path) -> None:
+    dataset = _lights()
+    settings = Probe.fit_config(ProbeConfig(width=8), dataset)
+    model = build_model(Probe, settings, dataset.shape, Noise(0)).eval()
+    config = settings.model_dump(mode="json")
+    told = TrainedModel(model, "probe/probe", "1", config, tuple(dataset.shape), 8, fingerprint(model, config))
+    write_model(told, tmp_path / "probe.gdl")
+    again = read_model(tmp_path / "probe.gdl").model
+    assert list(settings.targets) == ["left.lit", "colour"], "in no alphabetical order"
+    x = dataset.tensor(dataset.held_out[:8])
+    with torch.no_grad():
+        before, after = model.classify(x), again.classify(x)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    swapped = {**config, "targets": dict(reversed(config["targets"].items()))}
+    other = Probe(ProbeConfig.model_validate(swapped), tuple(dataset.shape)).eval()
+    other.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        assert all(torch.equal(before[name], one) for name, one in other.classify(x).items()), "columns tell the order"
 
 
 def _commonest(model: Probe) -> list[tuple[str, int]]:
