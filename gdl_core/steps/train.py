@@ -5,7 +5,8 @@ A model that is fitted at once takes none of what belongs to rounds, and begins 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -82,8 +83,12 @@ class Arguments(StepArguments):
         try:
             config_class.model_validate(self.settings)
         except ValidationError as error:
+            missing = {
+                found["loc"] for found in error.errors() if found["type"] == "missing" and self.begin is not None
+            }
             for path, message in explain(error, config_class, self.settings, f"model {spec.name}"):
-                yield ("set", *path), message
+                if path not in missing:  # the model that it begins with may have it
+                    yield ("set", *path), message
 
     @classmethod
     def refine_schema(cls, schema: dict[str, Any], definitions: dict[str, Any], registry: Registry) -> None:
@@ -126,14 +131,13 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     spec, begin = registry.find("model", arguments.model), arguments.begin
     if begin is not None and begin.name != spec.full_name:
         raise DataError(f"train needs 'from' to be a {spec.full_name}, but a {begin.name} was given")
-    settings_of_it = {**({} if begin is None else begin.config), **arguments.settings}
-    config: BaseModel = registry.load(spec, "config").model_validate(settings_of_it)
+    config = _config(registry.load(spec, "config"), arguments, spec)
     model_class: type[Model] = registry.load(spec, "target")
     _check_spec(spec, model_class)
     config = model_class.fit_config(config, data)
     model = build_model(model_class, config, data.shape, context.noise)
     if begin is not None:
-        _take_weights(model, begin)
+        _take_weights(model, begin, arguments.settings)
     settings = TrainingConfig(
         duration=arguments.duration or Duration(1, "epochs"),
         batch=arguments.batch,
@@ -171,24 +175,56 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     )
 
 
-def _take_weights(model: Model, begin: TrainedModel) -> None:
+def _config(config_class: type[BaseModel], arguments: Arguments, spec: ModelSpec) -> BaseModel:
+    """Return the settings: those of the recipe, and those of the model to begin with where the recipe says nothing."""
+    settings = {**(arguments.begin.config if arguments.begin else {}), **arguments.settings}
+    try:
+        return config_class.model_validate(settings)
+    except ValidationError as error:  # each alone was fine
+        _, message = next(iter(explain(error, config_class, settings, f"model {spec.name}")))
+        raise DataError(f"these settings and those of 'from' do not go together: {message}") from error
+
+
+def _take_weights(model: Model, begin: TrainedModel, chosen: Mapping[str, Any]) -> None:
     """Let a model begin with the weights of a trained one.
 
+    Args:
+        model: it.
+        begin: the trained one.
+        chosen: settings that the recipe names.
+
     Raises:
-        DataError: they are of other shapes; which, and which settings differ, is told.
+        DataError: they are of other shapes, or of categories with other names; which, is told.
     """
-    mine, given = model.state_dict(), begin.model.state_dict()
+    from gdl_core.latent.spaces import unwrapped
+
+    told, theirs = model.config.model_dump(mode="json"), begin.config
+    for key in told:
+        ours, other = _words(told[key]), _words(theirs.get(key))
+        if key not in chosen and ours != other:
+            apart = [pair for pair in zip_longest(other, ours, fillvalue="none") if len(set(pair)) > 1]
+            learned, there = (
+                ", ".join(words[:6]) + (" …" if len(words) > 6 else "") for words in zip(*apart, strict=True)
+            )
+            raise DataError(f"'from' learned other {key}: {learned}, the data have {there}; train without 'from'")
+    mine, given = model.state_dict(), unwrapped(begin.model).state_dict()
     differ = [name for name in mine.keys() | given.keys() if name not in mine or name not in given]
     differ += [name for name in mine.keys() & given.keys() if mine[name].shape != given[name].shape]
     if not differ:
         model.load_state_dict(given)
         return
-    told = model.config.model_dump(mode="json")
-    changed = [
-        f"{key} {begin.config.get(key)} and {value}" for key, value in told.items() if begin.config.get(key) != value
-    ]
-    why = f"settings differ ({', '.join(changed)})" if changed else f"its data are of shape {begin.data_shape}"
+    changed = [f"{key} {theirs.get(key)} and {told[key]}" for key in chosen if theirs.get(key) != told.get(key)]
+    why = f"settings differ ({', '.join(changed)})" if changed else f"it learned from data of shape {begin.data_shape}"
     raise DataError(f"the weights of 'from' do not fit: {why}; leave those settings out, or train without 'from'")
+
+
+def _words(value: Any) -> list[str]:
+    """Return all names in a setting, in their order; numbers, like shares of categories, may differ."""
+    if isinstance(value, Mapping):
+        return [word for key, part in value.items() for word in (str(key), *_words(part))]
+    if isinstance(value, list | tuple):
+        return [word for part in value for word in _words(part)]
+    return [value] if isinstance(value, str) else []
 
 
 def _check_spec(spec: ModelSpec, model_class: type[Model]) -> None:

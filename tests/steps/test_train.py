@@ -12,7 +12,8 @@ from steps.models import context, dataset, registry
 
 from gdl_core import media
 from gdl_core.errors import CancelledError, DataError
-from gdl_core.steps.train import Arguments
+from gdl_core.registry import get_registry
+from gdl_core.steps.train import Arguments, run
 
 
 def train(folder: Path, surroundings: Any = None, **arguments: Any) -> Any:
@@ -124,3 +125,31 @@ def test_a_model_to_begin_with_must_fit(tmp_path: Path) -> None:
         train(tmp_path / "other", set={"latent": 4}, **{"from": first})
     with pytest.raises(DataError, match="needs 'from' to be a dots/line-vae, but a dots/sorter was given"):
         train(tmp_path / "other", **{"from": replace(first, name="dots/sorter")})
+
+
+def _with_all_plugins(folder: Path, **arguments: Any) -> Any:
+    surroundings = context(folder, "train")
+    surroundings.registry = get_registry()
+    built = Arguments.model_validate({"precision": "fp32", **arguments}, context={"base": folder})
+    assert not list(built.faults(surroundings.registry))
+    return run(built, surroundings)
+
+
+def test_names_that_a_model_has_learned_must_be_those_of_the_data(tmp_path: Path) -> None:
+    def of(names: tuple[str, ...]) -> Any:
+        return replace(dataset(), columns={"right": replace(dataset().columns["right"], names=names)})
+
+    probe = {"model": "probe", "set": {"width": 4}, "for": "1 epochs", "data": of(("no", "yes"))}
+    first = _with_all_plugins(tmp_path / "first", **probe)
+    for names, told in ((("yes", "no"), "no, yes, the data have yes, no"), (("no", "dog"), "yes, the data have dog")):
+        with pytest.raises(DataError, match=f"other targets: {told}; train without"):
+            _with_all_plugins(tmp_path / names[0], **{**probe, "set": {}, "data": of(names), "from": first})
+    again = _with_all_plugins(tmp_path / "again", **{**probe, "set": {}, "from": first})
+    assert again.training["from"] == first.fingerprint
+
+
+def test_settings_that_do_not_go_with_those_of_the_model_to_begin_with_are_told(tmp_path: Path) -> None:
+    gan = {"model": "gan", "for": "1 steps", "batch": 8, "data": dataset()}
+    first = _with_all_plugins(tmp_path / "first", **gan, set={"gamma": 1.0, "width": 4})
+    with pytest.raises(DataError, match=r"do not go together: .*gamma"):
+        _with_all_plugins(tmp_path / "other", **gan, set={"loss": "wgan"}, **{"from": first})
