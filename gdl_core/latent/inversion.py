@@ -130,7 +130,8 @@ class _Draws:
         mean: of the draws' samples, (*data shape) float64.
         variance: mean over their numbers.
         feature_variance: the same in the probe's features.
-        spread: root-mean-square deviation of a number of a point.
+        spread: root-mean-square deviation of a number of a point that is searched for.
+        free: which numbers of a point are searched for, 1 or 0, (*latent shape); a category is not.
     """
 
     points: Tensor
@@ -139,6 +140,7 @@ class _Draws:
     variance: float
     feature_variance: float
     spread: float
+    free: Tensor
 
     @classmethod
     def of(cls, trained: TrainedModel, x: Tensor, noise: Noise, n: int, probe: TrainedModel | None) -> _Draws:
@@ -155,8 +157,10 @@ class _Draws:
         mean = total / n
         variance = float((squares / n - mean.square()).clamp_min(0).mean())
         of_features = float(torch.cat(features).var(dim=0, correction=0).mean()) if features else 1.0
-        spread = float((points.double() - points.double().mean(dim=0)).square().mean().sqrt())
-        return cls(points, torch.cat(distances, dim=1), mean, variance or 1.0, of_features or 1.0, spread or 1.0)
+        free = _free(trained)
+        away = (points.double() - points.double().mean(dim=0)).square() * free
+        spread = float((away.mean(dim=0).sum() / free.sum().clamp_min(1)).sqrt())
+        return cls(points, torch.cat(distances, dim=1), mean, variance or 1.0, of_features or 1.0, spread or 1.0, free)
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,7 @@ class _Searcher:
         """Return the point of one sample and its root-mean-square error, not finite where no try ended in numbers."""
         model, search, device = self.trained.model, self.search, device_of(self.trained.model)
         wanted, starts = sample[None].to(device), self._starts(distances).to(device)
+        reach = self.draws.spread * self.draws.free.to(device)
         with _frozen(model, *([self.probe.model] if self.probe else [])):
             features = self.probe.model.features(wanted).float() if self.probe else None
             moved = torch.zeros_like(starts, requires_grad=True)
@@ -178,24 +183,25 @@ class _Searcher:
             for step in range(search.steps):
                 adam.param_groups[0]["lr"] = search.rate * _ramp(step / search.steps)
                 with torch.enable_grad():
-                    points = starts + self.draws.spread * moved
+                    points = starts + reach * moved
                     loss, _ = self._loss(points, self._jitter(step, points), wanted, features)
                     (moved.grad,) = torch.autograd.grad(loss.sum(), moved)
                 adam.step()
                 if (step + 1) % _TOLD_EVERY == 0 or step + 1 == search.steps:
                     tell(step + 1)
-            points = starts + self.draws.spread * moved.detach()
+            points = starts + reach * moved.detach()
             loss, error = self._loss(points, 0.0, wanted, features)
         best = int(loss.nan_to_num(nan=math.inf).argmin())
         return points[best].float().cpu(), error[best].float().cpu()
 
     def _starts(self, distances: Tensor) -> Tensor:
         model = self.trained.model
+        nearest = self.draws.points[distances.argsort(stable=True)[: self.search.tries]]
         if self.search.start == "nearest":
-            return self.draws.points[distances.argsort(stable=True)[: self.search.tries]]
+            return nearest
         if isinstance(model, StyleSpace):
             return model.middle().detach()[None].clone()
-        return torch.zeros(1, *model.latent_shape)
+        return nearest * (1 - self.draws.free)  # the middle of every try's category
 
     def _jitter(self, step: int, points: Tensor) -> Tensor | float:
         """Return the noise that is added to styles, alike for every sample."""
@@ -219,8 +225,18 @@ class _Searcher:
             apart = (self.probe.model.features(made).float() - features).flatten(1).square().mean(dim=1)
             loss = loss + search.feature_weight * apart / draws.feature_variance
         if search.prior_weight and not isinstance(self.trained.model, StyleSpace):
-            loss = loss + search.prior_weight * 0.5 * points.flatten(1).square().mean(dim=1)
+            free = draws.free.to(points.device)
+            squares = (points.square() * free).flatten(1).sum(dim=1) / free.sum().clamp_min(1)
+            loss = loss + search.prior_weight * 0.5 * squares
         return loss, squared.detach().sqrt()
+
+
+def _free(trained: TrainedModel) -> Tensor:
+    """Return which numbers of a point may move, (*latent shape): those that have a middle to be drawn towards."""
+    ones = torch.ones(1, *trained.model.latent_shape)
+    if isinstance(trained.model, StyleSpace):
+        return ones[0]
+    return (trained.model.scaled(ones, 0.0) == 0).to(torch.float32)[0]
 
 
 def _ramp(time: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -16,6 +16,17 @@ def nearest(asked: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
     k = min(k, len(known))
     parts = [apart.topk(k, dim=1, largest=False) for apart in distances(asked, known)]
     return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
+
+
+def nearest_of_parts(asked: Tensor, parts: Iterable[Tensor], k: int) -> tuple[Tensor, Tensor]:
+    """Return the same of rows that come in parts, of which only one is held at a time."""
+    apart, found, before = torch.empty(len(asked), 0), torch.empty(len(asked), 0, dtype=torch.int64), 0
+    for known in parts:
+        values, indices = nearest(asked, known, k)
+        apart, found = torch.cat([apart, values], dim=1), torch.cat([found, indices + before], dim=1)
+        order = apart.argsort(dim=1, stable=True)[:, :k]
+        apart, found, before = apart.gather(1, order), found.gather(1, order), before + len(known)
+    return apart, found
 
 
 def distances(asked: Tensor, known: Tensor) -> Iterator[Tensor]:

@@ -31,7 +31,7 @@ def measure(subject: Subject) -> list[Measurement]:
     """Return the accepted share at each distance, in the bounding box, and of samples where the model samples."""
     noise = subject.noise.stream("strays")
     known = subject.dataset.tensor(subject.train[:: max(1, -(-len(subject.train) // JUDGES))]).flatten(1)
-    real = nearest(subject.held_out_samples[: 4 * POINTS].flatten(1), known, 1)[0][:, 0]
+    real = nearest(_evenly(subject.held_out_samples, 4 * POINTS).flatten(1), known, 1)[0][:, 0]
     threshold = torch.quantile(real, QUANTILE)
 
     def accepted(samples: Tensor) -> float:
@@ -51,7 +51,7 @@ def measure(subject: Subject) -> list[Measurement]:
     }
     places["in the bounding box of the codes"] = in_box(codes, POINTS, noise.stream("box"))
     judge = f"nearest of {len(known)} training samples within the {QUANTILE:.0%} quantile of held-out ones"
-    own = decode_rows(subject.trained, subject.held_out_posterior.mean[:POINTS])
+    own = decode_rows(subject.trained, _evenly(subject.held_out_posterior.mean, POINTS))
     result = [Measurement("accepted reconstructions", accepted(own), "", "higher", baselines, len(own), judge)]
     for where, points in places.items():
         share = accepted(decode_rows(subject.trained, points.reshape(POINTS, *shape)))
@@ -62,6 +62,11 @@ def measure(subject: Subject) -> list[Measurement]:
         drawn = accepted(sample_rows(subject.trained, POINTS, noise.stream("prior")))
         result.append(Measurement("accepted samples", drawn, "", "higher", baselines, POINTS, judge))
     return result
+
+
+def _evenly(rows: Tensor, n: int) -> Tensor:
+    """Return at most n rows from all over, since they may be sorted by a label."""
+    return rows if len(rows) <= n else rows[torch.arange(n) * len(rows) // n]
 
 
 def _independent(known: Tensor, noise: Noise) -> Tensor:

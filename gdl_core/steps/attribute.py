@@ -142,10 +142,14 @@ def _name(column: str, names: tuple[str, ...], value: _Value) -> str:
 
 def _labels(arguments: Arguments, data: Dataset) -> tuple[str, str, NDArray[np.int64], _Flags]:
     """Return the column, the attribute's name, the rows that count, and which of them have the attribute."""
+    from gdl_core.errors import InputError
+
     train = data.train
     name = arguments.where if isinstance(arguments.where, str) else next(iter(arguments.where))
     column = data.column(name)
     value = _wanted(arguments, column)
+    if value is None and arguments.against is not None:
+        raise InputError(f"attribute: '{name}' holds numbers, the upper half against the lower; leave 'against' out")
     if value is None:
         values = column.values[train]
         return name, name, train, values > np.median(values)

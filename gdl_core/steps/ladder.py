@@ -67,10 +67,12 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     """
     from gdl_core.latent.algebra import random_like
     from gdl_core.media.sheet import draw
-    from gdl_core.steps.inputs import load, need_pictures, ready
+    from gdl_core.steps.inputs import load, need_pictures, ready, same_shape
 
     trained, probe = arguments.model, arguments.probe
     need_pictures(trained, "ladder")
+    if probe is not None:
+        same_shape([trained, probe])
     ready([trained, *([probe] if probe else [])], context)
     z = _beginnings(arguments, context)
     vectors: list[Vector] = [load(vector, context, Vector) for vector in arguments.vectors]
@@ -154,6 +156,7 @@ class _Climber:
 
 def _beginnings(arguments: Arguments, context: StepContext) -> NDArray[np.float32]:
     """Return the latent points that the ladder begins from, (n, *latent shape)."""
+    from gdl_core.errors import DataError
     from gdl_core.latent.tiles import encode_rows, prior_rows
     from gdl_core.steps.inputs import fit_pictures, latent_points, load, some_rows, to_tensor
 
@@ -166,6 +169,8 @@ def _beginnings(arguments: Arguments, context: StepContext) -> NDArray[np.float3
     if isinstance(data, Images):
         x = to_tensor(fit_pictures(data.pixels, trained.data_shape))
     else:
+        if not len(data.held_out):
+            raise DataError(f"ladder begins from held-out samples, but {data.name} has none; give 'of' instead")
         x = data.tensor(some_rows(data, min(wanted, len(data.held_out)), context))
     return encode_rows(trained, x).mean.numpy()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -12,6 +13,8 @@ from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext
+
+_NUMBERS = 1 << 24  # of training samples held at once
 
 
 class Arguments(StepArguments):
@@ -29,8 +32,8 @@ class Arguments(StepArguments):
 def run(arguments: Arguments, context: StepContext) -> Images:
     """Return the samples, and under each its nearest training samples."""
     from gdl_core.latent.tiles import feature_rows, sample_rows, to_pixels
-    from gdl_core.measures.neighbours import nearest
-    from gdl_core.measures.subject import chunks, torch_cat
+    from gdl_core.measures.neighbours import nearest_of_parts
+    from gdl_core.measures.subject import chunks
     from gdl_core.steps.inputs import need_pictures, ready, same_shape
 
     trained, data, probe = arguments.model, arguments.data, arguments.features
@@ -40,11 +43,13 @@ def run(arguments: Arguments, context: StepContext) -> Images:
     if probe is not None:
         same_shape([trained, probe])
     made = sample_rows(trained, arguments.n, context.noise.stream("sample"))
-    if probe is None:
-        asked, known = made.flatten(1), torch_cat([data.tensor(rows).flatten(1) for rows in chunks(data.train)])
-    else:
-        asked, known = feature_rows(probe, made), feature_rows(probe, data, data.train)
-    apart, found = nearest(asked, known, arguments.k)
+    asked = made.flatten(1) if probe is None else feature_rows(probe, made)
+    at_once = max(arguments.k, _NUMBERS // prod(data.shape))
+    parts = (
+        data.tensor(rows).flatten(1) if probe is None else feature_rows(probe, data, rows)
+        for rows in chunks(data.train, at_once)
+    )  # fmt: skip
+    apart, found = nearest_of_parts(asked, parts, arguments.k)
     rows = [data.pixels(data.train[found[:, rank].numpy()]) for rank in range(found.shape[1])]
     far = ", ".join(f"{distance:.3g}" for distance in apart[:, 0].tolist())
     context.note(f"distance of each sample to its nearest of {len(data.train)} training samples: {far}")

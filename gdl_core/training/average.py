@@ -29,12 +29,22 @@ class Average:
     def update(self, step: int) -> None:
         """Take the weights after `step` steps into the average; does nothing between updates."""
         if step % EVERY == 0:
-            decay = min(self.decay, (1 + step) / (10 + step))
-            torch._foreach_lerp_(self.shadow, self._live, 1.0 - decay**EVERY)
+            self._take(step, EVERY)
+
+    @torch.no_grad()
+    def finish(self, step: int) -> None:
+        """Take in the steps since the last update, and give the model the averaged weights for good."""
+        if step % EVERY:
+            self._take(step, step % EVERY)
+        self.adopt()
+
+    def _take(self, step: int, steps: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.shadow, self._live, 1.0 - decay**steps)
 
     @torch.no_grad()
     def adopt(self) -> None:
-        """Give the model the averaged weights for good."""
+        """Give the model the averaged weights."""
         torch._foreach_copy_(self._live, self.shadow)
 
     @contextmanager

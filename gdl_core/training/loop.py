@@ -221,7 +221,8 @@ class _Run:
         seed = self.noise.stream("torch", step).torch_seed()
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
+            with torch.cuda.device(self.device):  # it seeds the current one
+                torch.cuda.manual_seed(seed)
 
     def _prefix(self, seat: Seat) -> str:
         return f"{seat.player.name}_" if len(self.game.seats) > 1 else ""
@@ -292,7 +293,8 @@ class _Run:
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self._seed(0)
         for seat in self.game.seats:
-            batch = self._batch(self.order[0], self.noise.stream("rehearsal"), 0.0, True)
+            # a turn like most: on the first of all every lazy penalty is due
+            batch = self._batch(self.order[0], self.noise.stream("rehearsal"), 0.0, True, 1)
             with self.game.turn(seat):
                 self._checked(seat, seat.player.loss(batch))["loss"].backward()  # type: ignore[no-untyped-call]
                 seat.optimiser.zero_grad(set_to_none=True)
@@ -336,7 +338,7 @@ class _Run:
 
     def _finish(self) -> Trained:
         if self.average is not None:
-            self.average.adopt()
+            self.average.finish(self.step)
         self.model.eval()
         facts: dict[str, float] = {}
         active = health.count_active_units(self.model, self.dataset, self.held_out, self.order.batch)

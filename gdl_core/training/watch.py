@@ -53,7 +53,7 @@ HUGE = 1e4
 """A penalty above this has exploded, whatever it was before."""
 
 IN_A_ROW = 3
-"""Points in a row that must agree, so that one odd interval is no alarm."""
+"""Points in a row that must agree, so that one odd interval is no alarm. A penalty that explodes is told at once."""
 
 SETTLED = 100
 """Rounds before which diversity and accuracies are not judged: new networks make and judge all samples alike."""

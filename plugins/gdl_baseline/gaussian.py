@@ -60,12 +60,14 @@ class Gaussian(LinearGaussian):
     def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
         """Return log p(x) of samples, (batch,), in nats: exact, with z integrated out (their equations 3 and 4).
 
-        No direction counts with a variance below 10⁻⁸, so that a pixel that never changes does not make it infinite.
+        No direction counts with a variance below 10⁻⁸, so that a pixel that never changes does not make it infinite. Of
+        fewer samples than numbers fewer components are found than were asked for; the others count as left out.
         """
+        found = self.scale > 0
         away = (x.flatten(1) - self.mean).double()
-        along = away @ self.components.double().T
+        along = away @ self.components[found].double().T
         variance = self.variance.double().clamp_min(_LEAST_VARIANCE)
-        spread = (self.scale.double().square() + self.variance.double()).clamp_min(_LEAST_VARIANCE)
+        spread = (self.scale[found].double().square() + self.variance.double()).clamp_min(_LEAST_VARIANCE)
         left = self.numbers - len(spread)
         rest = (away.square().sum(1) - along.square().sum(1)).clamp_min(0) / variance if left else 0.0
         volume = self.numbers * math.log(2 * math.pi) + spread.log().sum() + left * variance.log()

@@ -63,7 +63,9 @@ class Critic(nn.Module):
             for a, b in pairwise([inputs, *channels[1:]]):
                 layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         self.blocks = nn.Sequential(*layers)
-        last, pixels = channels[-1], plan.height * plan.width
+        # small folded pictures are not halved again by a DCGAN's critic
+        last = inputs if kind == "dcgan" and len(channels) == 1 else channels[-1]
+        pixels = plan.height * plan.width
         if kind == "dcgan":
             channels_last(self.blocks)
             self.after: nn.Module = nn.Identity()

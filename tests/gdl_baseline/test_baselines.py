@@ -223,6 +223,14 @@ def test_components_that_the_data_lack_change_nothing(tmp_path: Path) -> None:
     assert math.isfinite(float(model.log_prob(data.tensor([5]), Noise(0))))
 
 
+def test_of_fewer_samples_than_numbers_the_rest_counts_as_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    data = Dataset("few", rng.normal(size=(30, 40)).astype(np.float32), {}, np.arange(5), "f")
+    most, all_ = (fitted("gaussian", data, tmp_path, latent=latent).model for latent in (39, 40))
+    x = data.tensor(data.held_out)
+    assert most.log_prob(x, Noise(0)).tolist() == pytest.approx(all_.log_prob(x, Noise(0)).tolist(), rel=1e-3)
+
+
 def test_a_copy_repeats_training_samples_and_nothing_else(tmp_path: Path) -> None:
     data = vectors()
     trained = fitted("copy", data, tmp_path, n=20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -131,6 +132,33 @@ def test_the_middle_is_a_start_too() -> None:
     view = in_space(trained, space_settings("w", 1.0, None))
     found = invert_rows(view, torch.rand(1, 1, 8, 8), NOISE, search)
     assert torch.allclose(found.points[0], trained.model.style_mean(), atol=1e-5)
+
+
+class Sorted(Linear):
+    """Decodes two numbers and, one-hot behind them, a category that nobody may leave."""
+
+    def __init__(self, config: TinyConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        self.latent_shape = (config.latent + 2,)
+        self.layer = nn.Linear(config.latent + 2, data_shape[0])
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        z = noise.normal(n, (self.latent_shape[0] - 2,))
+        return torch.cat([z, nn.functional.one_hot(torch.arange(n) % 2, 2).float()], 1)
+
+    def scaled(self, z: Tensor, scale: float) -> Tensor:
+        return torch.cat([z[:, :-2] * scale, z[:, -2:]], 1)
+
+
+@pytest.mark.parametrize("start", ["nearest", "mean"])
+def test_a_category_is_not_searched_for(start: Literal["nearest", "mean"]) -> None:
+    trained = make(Sorted, (6,), latent=3)
+    x = decode_rows(trained, prior_rows(trained, 4, Noise(8)))
+    found = invert_rows(trained, x, NOISE, replace(QUICK, start=start, tries=8, steps=200, prior_weight=0.0))
+    categories = found.points[:, -2:]
+    assert ((categories == 0) | (categories == 1)).all()
+    assert (categories.sum(1) == 1).all()
+    assert (found.error < found.nearest).all()
 
 
 def test_the_probe_is_listened_to() -> None:

@@ -13,7 +13,7 @@ from steps.models import Judge, context, dataset, registry, trained
 
 from gdl_core import media
 from gdl_core.errors import DataError, InputError, UnknownNameError
-from gdl_core.values import Table
+from gdl_core.values import Column, Table
 
 pytest.importorskip("matplotlib")
 
@@ -42,11 +42,22 @@ def test_an_attribute_against_another_value(tmp_path: Path) -> None:
     assert across.name == "corner b"
 
 
+def _shaded() -> Any:
+    from dataclasses import replace
+
+    numbers = np.arange(len(dataset()), dtype=np.float32)
+    return replace(dataset(), columns={**dataset().columns, "shade": Column(numbers)})
+
+
 def test_attributes_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"4 categories; say which, like where: \{corner: d\}"):
         do("attribute", tmp_path, model=trained(), data=dataset(), where="corner")
     with pytest.raises(UnknownNameError, match="did you mean 'right'"):
         do("attribute", tmp_path, model=trained(), data=dataset(), where="rihgt")
+    with pytest.raises(
+        InputError, match=r"'shade' holds numbers, .* leave 'against' out"
+    ):
+        do("attribute", tmp_path, model=trained(), data=_shaded(), where="shade", against=3)
     with pytest.raises(ValidationError, match="one column"):
         check("attribute", tmp_path, model=trained(), data=dataset(), where={"a": 1, "b": 2})
     with pytest.raises(ValidationError, match="regression"):
@@ -82,6 +93,16 @@ def test_strength_0_is_the_reconstruction_and_a_probe_is_not_needed(tmp_path: Pa
     vector = do("attribute", tmp_path, model=trained(), data=dataset(), where="right")
     figure = do("ladder", tmp_path, model=trained(), data=dataset(), vectors=vector, strengths=[0, 1])
     assert figure.data.header == ("vector", "direction", "strength", "n")
+    from dataclasses import replace
+
+    none = replace(dataset(), held_out=np.array([], dtype=np.int64))
+    with pytest.raises(DataError, match="has none; give 'of'"):
+        do("ladder", tmp_path, model=trained(), data=none, vectors=vector, strengths=[0, 1])
+    with pytest.raises(DataError, match="samples of different shapes"):
+        do(
+            "ladder", tmp_path, model=trained(), data=dataset(), vectors=vector, strengths=[0, 1],
+            probe=replace(judge(), data_shape=(1, 12, 12)),
+        )  # fmt: skip
     with pytest.raises(ValidationError, match="classify"):
         check("ladder", tmp_path, model=trained(), data=dataset(), vectors=vector, probe=trained())
 

@@ -48,6 +48,13 @@ def test_second_neighbours_are_farther_than_first_ones(tmp_path: Path) -> None:
     assert bool((near <= far * 1.05).all())
 
 
+def test_in_parts_they_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = do("neighbours", tmp_path, model=trained(), data=dataset(), n=5, k=3)
+    monkeypatch.setattr("gdl_core.steps.neighbours._NUMBERS", 7 * 16 * 16)
+    parts = do("neighbours", tmp_path, model=trained(), data=dataset(), n=5, k=3)
+    assert np.array_equal(whole.pixels, parts.pixels)
+
+
 def test_a_dataset_of_other_shape_is_refused(tmp_path: Path) -> None:
     other = replace(dataset(), data=dataset().data[:, :, :8, :8])
     with pytest.raises(DataError, match="give the dataset that it was trained on"):

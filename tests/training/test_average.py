@@ -33,6 +33,22 @@ def test_the_average_is_the_textbook_recursion() -> None:
     assert abs(float(average.shadow[0]) - expected) < 1e-4
 
 
+def test_what_came_after_the_last_update_counts_too() -> None:
+    for steps in (1, 3, 6):
+        model = nn.Linear(1, 1, bias=False)
+        average = Average(model, 0.9)
+        expected = float(model.weight.detach())
+        for step in range(1, steps + 1):
+            with torch.no_grad():
+                model.weight.fill_(step)
+            average.update(step)
+        for step, count in [(4, 4), (6, 2)] if steps == 6 else [(steps, steps)]:
+            decay = min(0.9, (1 + step) / (10 + step)) ** count
+            expected = decay * expected + (1 - decay) * step
+        average.finish(steps)
+        assert abs(float(model.weight.detach()) - expected) < 1e-4
+
+
 def test_applied_lends_the_average_and_takes_it_back() -> None:
     model = nn.Linear(3, 2)
     average = Average(model, 0.9)
