@@ -28,7 +28,8 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
 
 _TOGETHER = {"evolve"}  # that several processes do together
 
-_VERSIONS = {"env": 2}  # raised when an environment's rules change: episodes of the old ones are not taken for new
+# raised when an environment's rules change, or which episodes are held out: old results are not taken for new ones
+_VERSIONS = {"env": 3, "rollouts": 2}
 
 
 @hookimpl

@@ -92,7 +92,7 @@ class _Again:
         """Nothing to be decided; there is a row for each episode."""
 
     def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
-        """Return what was done at these times; of episodes that were shorter then, what was done last."""
+        """Return what was done at these times; of episodes that are over, what was done first."""
         self.seen.append(self.worlds.states())
         return np.stack([done[min(time, len(done) - 1)] for done, time in zip(self.done, times, strict=True)])
 

@@ -97,7 +97,8 @@ class CuriousEnv(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
     def __init__(
         self, worlds: VectorEnv[Any, Any, Any], vision: Vision, curiosity: Curiosity, actions: Actions
     ) -> None:
-        self.worlds, self.vision, self.curiosity, self.actions = worlds, vision, curiosity, actions
+        self.worlds, self.vision, self.curiosity, self.actions = worlds, vision.cpu(), curiosity, actions
+        curiosity.memory.cpu()  # a step before may have left either on a GPU
         seen = worlds.single_observation_space
         assert isinstance(seen, gymnasium.spaces.Box)
         set_up(self, worlds.num_envs, seen, space_of(actions))

@@ -9,6 +9,9 @@ from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:
     from gdl_core.contracts import Model
+    from gdl_world.agent import Agent
+    from gdl_world.dream import Dream
+    from gdl_world.environment import Actions, Environment
 
 Kind = TypeVar("Kind", bound="Model")
 
@@ -23,6 +26,24 @@ def is_a(trained: TrainedModel, kind: type[Kind], wanted: str) -> Kind:
         raise DataError(f"a model {wanted} is needed here, but {trained.name} was given")
     trained.model.cpu().eval()  # a step before may have left it on a GPU
     return trained.model
+
+
+def need_agent(agent: Agent, env: Environment) -> None:
+    """Raise DataError if an agent does not see or do what there is to be seen or done in an environment."""
+    need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
+    need_fit("the agent's actions and those of the environment", _can(agent.actions), _can(env.actions))
+
+
+def need_dream(agent: Agent, dream: Dream) -> None:
+    """Raise DataError if an agent cannot play in a dream: it knows other points, or remembers otherwise."""
+    need_fit("the agent and the dream", agent.vision.latent_shape, dream.vision.latent_shape)
+    need_fit("the agent's actions and those of the dream", _can(agent.actions), _can(dream.actions))
+    if agent.memory is not None:
+        need_fit("the memories of agent and dream", agent.memory.config.hidden, dream.memory.config.hidden)
+
+
+def _can(actions: Actions) -> str:
+    return f"{actions.choices} choices" if actions.choices else f"{actions.numbers} numbers"
 
 
 def need_fit(what: str, given: object, wanted: object) -> None:

@@ -13,6 +13,8 @@ import torch
 
 from gdl_core.errors import DataError
 from gdl_world.agent import Agent
+from gdl_world.dream import moved
+from gdl_world.fit import need_dream
 from gdl_world.play import dream_returns
 
 if TYPE_CHECKING:
@@ -23,15 +25,19 @@ def earned_in_dream(agent: Agent, env: Environment, seeds: Sequence[int], stop: 
     """Return what an agent earns on average in dreams of these seeds.
 
     Raises:
-        DataError: the environment is no dream.
+        DataError: the environment is no dream, or one that the agent cannot play in.
     """
     if env.dream is None:
         raise DataError(f"a dream is needed to compare with (do: dream), but {env.name} is none")
+    need_dream(agent, env.dream)
     parameters = agent.parameters_of_controller[None]
-    earned, _ = dream_returns(agent, parameters, env.dream, torch.tensor(seeds), stop)
+    earned, _ = dream_returns(agent, parameters, moved(env.dream, "cpu"), torch.tensor(seeds), stop)
     return float(earned.mean())
 
 
 def cheat_gauge(dreamt: float | None, real: float) -> float | None:
-    """Return what was earned in a dream over what was earned outside, or None where one of them is missing or 0."""
-    return None if dreamt is None or not real else dreamt / real
+    """Return what was earned in a dream over what was earned outside, or None where the ratio means nothing.
+
+    It means nothing where nothing was dreamt, or where no more than 0 was earned outside.
+    """
+    return None if dreamt is None or real <= 0 else dreamt / real

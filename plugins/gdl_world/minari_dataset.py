@@ -149,7 +149,7 @@ class MinariDataset:
             actions=self._done(actions, number),
             rewards=rewards,
             ended=bool(ended[-1]),
-            seed=number if seed is None else int(seed),
+            seed=number if seed is None else int(seed) % (1 << 63),  # Minari draws 64 bits, of which ours keep 63
         )
 
     def _check_pictures(self, number: int) -> None:

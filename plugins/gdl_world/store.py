@@ -50,7 +50,7 @@ def read_episodes(folder: Path, name: str = "episodes", held_out: float = 0.1) -
     """
     try:
         told = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        store = Store(folder, tuple(told["shape"]), told["numbers"], told["key"], told["about"])
+        store = Store(folder, tuple(told["shape"]), told["numbers"], told["key"], told["about"], grows=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} holds no episodes that could be read ({type(error).__name__})") from error
     return store.value(name, Noise(0), held_out)
@@ -65,25 +65,34 @@ class Store:
         numbers: numbers of an action; 0 for one of several choices.
         key: what the episodes depend on; others under it are refused.
         about: what the environment says of itself.
+        grows: episodes may be added here; else somebody else may be adding some, and nothing is touched.
 
     Raises:
         DataError: the folder holds episodes of something else, or a manifest that cannot be read.
     """
 
     def __init__(
-        self, folder: Path, shape: tuple[int, int, int], numbers: int, key: str, about: Mapping[str, Any]
+        self,
+        folder: Path,
+        shape: tuple[int, int, int],
+        numbers: int,
+        key: str,
+        about: Mapping[str, Any],
+        *,
+        grows: bool = True,
     ) -> None:
         self.folder, self.shape, self.numbers, self.key, self.about = folder, shape, numbers, key, dict(about)
         self.episodes: list[tuple[int, int, bool]] = []  # seed, steps, ended
         manifest = folder / _MANIFEST
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if grows:
+                folder.mkdir(parents=True, exist_ok=True)
             text = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
         except OSError as error:
             raise cannot_write(manifest, error) from error
         if text:
             self._read(text)
-        self._cut()
+        self._cut(grows)
 
     def _read(self, text: str) -> None:
         path = self.folder / _MANIFEST
@@ -129,11 +138,17 @@ class Store:
                             f"episode {len(told)} has {len(episode.frames)} frames, {len(episode.actions)} actions and "
                             f"{len(episode.rewards)} rewards"
                         )
+                    actions_of_it = np.asarray(episode.actions)
+                    if actions_of_it.shape != (len(episode.frames), self.numbers)[: 2 if self.numbers else 1]:
+                        told_of = f"{self.numbers} numbers each" if self.numbers else "one choice each"
+                        raise DataError(
+                            f"episode {len(told)} has actions of shape {actions_of_it.shape}; the others have {told_of}"
+                        )
                     for first in range(0, len(episode.frames), _AT_ONCE):
                         some = episode.frames[first : first + _AT_ONCE]
                         frames.write(np.ascontiguousarray(some.transpose(0, 3, 1, 2)).data)
                     kind = np.float32 if self.numbers else np.int64
-                    actions.write(np.ascontiguousarray(episode.actions, dtype=kind).data)
+                    actions.write(np.ascontiguousarray(actions_of_it, dtype=kind).data)
                     rewards.write(np.ascontiguousarray(episode.rewards, dtype=np.float32).data)
                     told.append((episode.seed, len(episode.frames), episode.ended))
                 for file in (frames, actions, rewards):
@@ -161,8 +176,8 @@ class Store:
             "frames.u8": (channels * height * width, np.uint8), "actions.bin": action, "rewards.f4": (1, np.float32),
         }  # fmt: skip
 
-    def _cut(self) -> None:
-        """Cut off what the manifest does not name.
+    def _cut(self, off: bool = True) -> None:
+        """Cut off what the manifest does not name, if so.
 
         Raises:
             DataError: a file is shorter than the manifest says.
@@ -172,7 +187,7 @@ class Store:
             there = path.stat().st_size if path.is_file() else 0
             if there < size:
                 raise DataError(f"{path} is shorter than its manifest says; delete its folder to collect again")
-            if there > size:
+            if there > size and off:
                 os.truncate(path, size)
 
     def _array(self, name: str) -> NDArray[Any]:

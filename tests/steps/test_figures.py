@@ -54,9 +54,7 @@ def test_attributes_that_cannot_be(tmp_path: Path) -> None:
         do("attribute", tmp_path, model=trained(), data=dataset(), where="corner")
     with pytest.raises(UnknownNameError, match="did you mean 'right'"):
         do("attribute", tmp_path, model=trained(), data=dataset(), where="rihgt")
-    with pytest.raises(
-        InputError, match=r"'shade' holds numbers, .* leave 'against' out"
-    ):
+    with pytest.raises(InputError, match=r"'shade' holds numbers, .* leave 'against' out"):
         do("attribute", tmp_path, model=trained(), data=_shaded(), where="shade", against=3)
     with pytest.raises(ValidationError, match="one column"):
         check("attribute", tmp_path, model=trained(), data=dataset(), where={"a": 1, "b": 2})

@@ -159,6 +159,8 @@ class GymnasiumSettings(Workers):
 def _any_gymnasium(name: str) -> Entry:
     def build(settings: Settings) -> Environment:
         assert isinstance(settings, GymnasiumSettings)
+        from importlib.metadata import version
+
         from gdl_world.envs.any_gymnasium import AnyGymnasium
 
         shape, cap = (3, settings.size, settings.size), settings.cap
@@ -173,7 +175,7 @@ def _any_gymnasium(name: str) -> Entry:
             slots=8,
             most=16,
             hold=(1, 8),
-            about={"environment": name, "version": "gymnasium", **settings.model_dump(exclude={"workers"})},
+            about={"environment": name, "version": version("gymnasium"), **settings.model_dump(exclude={"workers"})},
         )
 
     return Entry(GymnasiumSettings, "An environment of gymnasium.", build)

@@ -18,6 +18,7 @@ import vizdoom
 from numpy.typing import NDArray
 
 from gdl_core.errors import GdlError, printable
+from gdl_world.envs.signals import deaf_children
 
 SIZE = 64
 _SCREEN = 120, 160
@@ -48,7 +49,7 @@ class TakeCover:
         self.folder = TemporaryDirectory(prefix="gdl-doom-")  # an engine writes into the folder it was started in
         game.set_doom_config_path(str(Path(self.folder.name) / "settings.ini"))
         try:
-            with _in(self.folder.name):
+            with _in(self.folder.name), deaf_children():
                 game.init()
         except Exception as error:  # the engine's own exceptions share no base
             self.folder.cleanup()
@@ -66,7 +67,8 @@ class TakeCover:
 
     def step(self, action: Any) -> tuple[NDArray[np.uint8], float, bool, bool]:
         """Hold an action for so many tics; the reward counts those that were lived."""
-        reward = self._asked(lambda: self.game.make_action(_BUTTONS[int(action)], self.skip))
+        buttons = _BUTTONS[int(action)]
+        reward = self._asked(lambda: self.game.make_action(buttons, self.skip))
         self.tics += self.skip
         ended = bool(self.game.is_episode_finished())
         if not ended:

@@ -22,6 +22,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from gdl_core.errors import GdlError
+from gdl_world.envs.signals import deaf
 from gdl_world.rows import Seeds, seeds_of, set_up, wanted_rows
 
 _PATIENCE = 300.0  # seconds without a word from a worker after which it is given up
@@ -133,6 +134,7 @@ Place = tuple[str, int, tuple[int, int, int], int, int]
 def _work(pipe: Connection, name: str, settings: dict[str, Any], place: Place) -> None:
     """Answer what the other process asks for, until it says close or is gone."""
     torch.set_num_threads(1)  # there are as many workers as cores
+    deaf()  # a terminal's Ctrl-C reaches us too; the one who asked us decides
     memory_name, rows, (channels, height, width), first, count = place
     memory = SharedMemory(name=memory_name)
     frames = np.ndarray((rows, height, width, channels), dtype=np.uint8, buffer=memory.buf)[first : first + count]

@@ -9,7 +9,7 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError, did_you_mean
 from gdl_core.values import TrainedModel
-from gdl_world.fit import is_a, need_fit
+from gdl_world.fit import is_a, need_agent
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     for name, trained in arguments.agents.items():
         context.progress(len(means), len(arguments.agents))
         agent = is_a(trained, Agent, "that evolve made")
-        need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
+        need_agent(agent, env)
         earned, _ = played(env, AgentPolicy(agent), seeds, context.check_cancelled)
         means[name] = float(earned.mean())
         told = f"choose: {name} earned {means[name]:.4g} ± {earned.std(ddof=1) / len(earned) ** 0.5:.2g}"

@@ -9,6 +9,7 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import Table
+from gdl_world.fit import need_fit
 from gdl_world.steps.inputs import EnvironmentInput, EpisodesInput
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     names: tuple[str, ...] = ()
     for done, (name, episodes) in enumerate(arguments.episodes.items()):
         context.progress(done, len(arguments.episodes))
+        need_fit("episodes and environment", tuple(episodes.shape), tuple(env.shape))
+        need_fit("their actions", episodes.about["actions"], env.described["actions"])
         first = len(episodes) - steps if arguments.last is not None else 0
         pictures = kinds_of_pictures(episodes, first, first + steps)
         if not told:

@@ -60,7 +60,11 @@ def run(arguments: Arguments, context: StepContext) -> Environment:
     name = f"{env.name}, by {arguments.by}"
     if env.dream is None:
         return replace(
-            env, name=name, about=about, make=lambda rows: CuriousEnv(env.make(rows), vision, curiosity, env.actions)
+            env,
+            name=name,
+            about=about,
+            make=lambda rows: CuriousEnv(env.make(rows), vision, curiosity, env.actions),
+            unseen=None,
         )
     if arguments.by == "surprise":
         raise DataError("nothing surprises a memory in its own dream: by: disagreement")

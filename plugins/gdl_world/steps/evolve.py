@@ -9,10 +9,12 @@ from pydantic import Field
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import TrainedModel
-from gdl_world.fit import is_a, need_fit
+from gdl_world.fit import is_a, need_agent, need_fit
 from gdl_world.steps.inputs import EnvironmentInput, MemoryModel, VisionModel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -44,6 +46,11 @@ class Arguments(StepArguments):
     watch_every: int = Field(10, ge=1, le=100_000, description="generations from one look to the next")
     watch_episodes: int = Field(16, ge=1, le=4096, description="real episodes of a look, the same each time")
     patience: int = Field(0, ge=0, le=100_000, description="looks without a better one that end it; 0: to the end")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that there is something to have patience with."""
+        if self.patience and self.watch is None:
+            yield ("patience",), "patience counts looks at a real environment; give watch: $env, or leave it out"
 
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """An agent acts."""
@@ -128,7 +135,10 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
     from gdl_world.vision import Vision
 
     vision = is_a(arguments.vision, Vision, "world/vision")
-    need_fit("the vision and the environment", tuple(vision.data_shape), tuple(env.shape))
+    if env.dream is None:
+        need_fit("the vision and the environment", tuple(vision.data_shape), tuple(env.shape))
+    else:
+        need_fit("the vision and the dream's", arguments.vision.fingerprint[:12], env.about["vision"][:12])
     memory = None if arguments.memory is None else is_a(arguments.memory, Memory, "world/memory")
     config = AgentConfig(
         vision=vision.config.model_dump(mode="json"),
@@ -141,6 +151,9 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
     agent.vision.load_state_dict(vision.state_dict())
     if memory is not None and agent.memory is not None:
         need_fit("vision and memory", vision.latent_shape, memory.latent_shape)
+        need_fit("the memory's actions and those of the environment", memory.config.actions, env.actions.width)
+        if env.dream is not None and arguments.memory is not None:
+            need_fit("the memory and the dream's", arguments.memory.fingerprint[:12], env.about["memory"][:12])
         agent.memory.load_state_dict(memory.state_dict())
     return agent.eval()
 
@@ -177,7 +190,7 @@ def _watch(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
     real: Any = arguments.watch
     if real.dream is not None:
         raise DataError("watch needs a real environment; what is earned in a dream is what evolves already")
-    need_fit("the vision and the environment to watch in", tuple(agent.data_shape), tuple(real.shape))
+    need_agent(agent, real)
     seeds = episode_seeds(context.noise.stream("watch"), 0, arguments.watch_episodes)
 
     def watch(mean: NDArray[np.float64], generation: int) -> float:

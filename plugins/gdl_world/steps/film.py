@@ -9,7 +9,7 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import Frames
-from gdl_world.fit import is_a, need_fit
+from gdl_world.fit import is_a, need_agent, need_dream
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
     import torch
 
     from gdl_world.agent import Agent
+    from gdl_world.dream import moved
     from gdl_world.environment import Environment
     from gdl_world.film import drawn, trace
     from gdl_world.play import AgentPolicy, episode_seeds, play
@@ -43,7 +44,8 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
     if env.dream is not None or dream.dream is None:
         raise DataError("film needs a real environment as env and a dream as dream")
     agent = is_a(arguments.agent, Agent, "that evolve made")
-    need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
+    need_agent(agent, env)
+    need_dream(agent, dream.dream)
     seed = episode_seeds(context.noise.stream("film"), arguments.episode, 1)
     policy, frames, points, actions, earnings = AgentPolicy(agent), [], [], [], []
 
@@ -58,7 +60,9 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
         earned, steps, ended = play(worlds, policy, seed, min(env.cap, arguments.steps), see, context.check_cancelled)
     finally:
         worlds.close()
-    found = trace(dream.dream, np.stack(frames), torch.cat(points), torch.from_numpy(np.stack(actions)), seed[0])
+    found = trace(
+        moved(dream.dream, "cpu"), np.stack(frames), torch.cat(points), torch.from_numpy(np.stack(actions)), seed[0]
+    )
     context.note(
         f"film: {int(steps[0])} steps, {earned[0]:.4g} earned, {'ended' if ended[0] else 'cut off'}; "
         f"the dream of the same actions lasted {found.dream_steps}"

@@ -57,16 +57,20 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
     from dataclasses import replace
 
     from gdl_core.data.dataset import fingerprint
+    from gdl_core.data.split import split
+    from gdl_core.errors import DataError
     from gdl_world.agent import Agent
     from gdl_world.baselines import Exploring, baseline
     from gdl_world.collect import collect, copy
     from gdl_world.environment import Environment
-    from gdl_world.fit import need_fit
+    from gdl_world.fit import need_agent, need_fit
     from gdl_world.play import AgentPolicy
     from gdl_world.store import Store
 
     env = arguments.env
     assert isinstance(env, Environment)
+    if env.dream is not None:
+        raise DataError("rollouts needs a real environment; what is seen in a dream are points, not frames")
     if arguments.hold is not None:
         env = replace(env, hold=arguments.hold)
     if isinstance(arguments.policy, str):
@@ -74,11 +78,14 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
         played = arguments.policy
     else:
         agent = is_a(arguments.policy, Agent, "that evolve made")
-        need_fit("the agent and the environment", tuple(agent.data_shape), env.shape)
+        need_agent(agent, env)
         policy, played = AgentPolicy(agent), arguments.policy.fingerprint
     if arguments.explore:
         policy = Exploring(policy, env, arguments.explore)
     before = arguments.first
+    if before is not None:
+        need_fit("the episodes of 'first' and the environment", tuple(before.shape), tuple(env.shape))
+        need_fit("the actions of 'first' and of the environment", before.about["actions"], env.described["actions"])
     key = fingerprint(
         "rollouts", env.described, played, arguments.explore, context.noise.key_seed,
         "" if before is None else before.fingerprint, arguments.steps, arguments.hold,
@@ -96,7 +103,11 @@ def run(arguments: Arguments, context: StepContext) -> Episodes:
         env, policy, store, already + most, context.noise, context.progress, context.check_cancelled,
         enough,
     )  # fmt: skip
-    found = store.value(f"{env.name} played", context.noise, arguments.held_out)
+    these = None
+    if before is not None:  # what was held out stays so, and a share of what is new is too
+        new = split(len(store.episodes) - already, arguments.held_out, context.noise.stream("split"))
+        these = [*before.held_out_episodes().tolist(), *(already + new).tolist()]
+    found = store.value(f"{env.name} played", context.noise, arguments.held_out, these)
     mine = found.returns[already:]
     context.note(
         f"rollouts: {len(mine)} episodes of {env.name}, {int(found.lengths[already:].sum()):,} steps, "

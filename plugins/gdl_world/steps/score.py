@@ -9,7 +9,7 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError, did_you_mean
 from gdl_core.values import Cell, Table
-from gdl_world.fit import is_a, need_fit
+from gdl_world.fit import is_a, need_agent
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     for called, trained in arguments.agents.items():
         context.progress(len(rows), total)
         agent = is_a(trained, Agent, "that evolve made")
-        need_fit("the agent and the environment", tuple(agent.data_shape), tuple(env.shape))
+        need_agent(agent, env)
         where = trained.data.get("name", "")
         dream = arguments.dreams.get(called)
         dreamt = None if dream is None else earned_in_dream(agent, dream, seeds, context.check_cancelled)

@@ -9,7 +9,7 @@ from pydantic import Field
 from gdl_core.arguments import StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import Frames
-from gdl_world.fit import is_a, need_fit
+from gdl_world.fit import is_a, need_dream
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
 
     from gdl_core.media.sheet import Grid, draw
     from gdl_world.agent import Agent
-    from gdl_world.dream import DreamEnv, at_temperature
+    from gdl_world.dream import DreamEnv, at_temperature, moved
     from gdl_world.play import episode_seeds
 
     if arguments.dream.dream is None:
@@ -44,11 +44,12 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
     if not all(0 <= temperature <= 10 for temperature in arguments.temperatures):
         raise DataError("temperatures should lie between 0 and 10")
     agent = is_a(arguments.agent, Agent, "that evolve made")
-    need_fit("the agent and the dream", tuple(agent.data_shape), tuple(arguments.dream.shape))
+    need_dream(agent, arguments.dream.dream)
+    dream = moved(arguments.dream.dream, "cpu")
     seeds = episode_seeds(context.noise.stream("temperatures"), 0, arguments.dreams)
     shown, lasted = [], []
     for temperature in arguments.temperatures:
-        env = DreamEnv(at_temperature(arguments.dream.dream, temperature), len(seeds))
+        env = DreamEnv(at_temperature(dream, temperature), len(seeds))
         z, _ = env.reset(seed=seeds)
         frames, lengths, state = [env.frames()], np.full(len(seeds), arguments.steps), None
         live = np.ones(len(seeds), dtype=bool)
