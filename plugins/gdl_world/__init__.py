@@ -28,8 +28,8 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
 
 _TOGETHER = {"evolve"}  # that several processes do together
 
-# raised when an environment's rules change, or which episodes are held out: old results are not taken for new ones
-_VERSIONS = {"env": 3, "rollouts": 2}
+# raised when the same words come to mean something else: old results are not taken for new ones
+_VERSIONS = {"env": 3, "rollouts": 2, "evolve": 2}
 
 
 @hookimpl

@@ -19,10 +19,12 @@ from gdl_world.vision import Vision
 class Agent(Model):
     """Sees a frame by V, remembers by M (if it has one), and does what a linear controller says.
 
-    The controller knows z, drawn from V's posterior, and M's output and cell.
+    The controller knows z, drawn from V's posterior, and M's output and cell, in units of `shift` and `scale`.
     """
 
     parameters_of_controller: Tensor
+    shift: Tensor
+    scale: Tensor
 
     def __init__(self, config: AgentConfig, data_shape: tuple[int, ...]) -> None:
         super().__init__(config, data_shape)
@@ -35,17 +37,23 @@ class Agent(Model):
         self.known = vision.latent + (2 * self.memory.config.hidden if self.memory is not None else 0)
         count = parameter_count(self.known, self.actions)
         self.register_buffer("parameters_of_controller", torch.zeros(count))
+        self.register_buffer("shift", torch.zeros(self.known))
+        self.register_buffer("scale", torch.ones(self.known))
 
     def look(self, x: Tensor) -> Posterior:
         """Return V's posterior of frames."""
         return self.vision.encode(x)
 
     def know(self, z: Tensor, state: Any) -> Tensor:
-        """Return what the controller decides by, (batch, features)."""
+        """Return what the controller decides by, as it comes, (batch, features)."""
         if self.memory is None:
             return z
         output, cell = self.memory.begin(len(z)) if state is None else state
         return torch.cat((z, output, cell), dim=1)
+
+    def standard(self, known: Tensor) -> Tensor:
+        """Return the same in the controller's units."""
+        return (known - self.shift) * self.scale
 
     def remember(self, z: Tensor, action: Tensor, state: Any) -> Any:
         """Return M's state after this was done at these points."""
@@ -61,7 +69,7 @@ class Agent(Model):
             parameters: of the controller, for each row its own; by default the agent's.
         """
         given = self.parameters_of_controller if parameters is None else parameters
-        action = decide(given, self.know(z, state), self.actions)
+        action = decide(given, self.standard(self.know(z, state)), self.actions)
         return action, self.remember(z, action, state)
 
     @torch.no_grad()

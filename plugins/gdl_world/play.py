@@ -52,6 +52,7 @@ def dream_returns(
     *,
     precision: torch.dtype = torch.float32,
     pack: bool = True,
+    listen: Callable[[Tensor], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return what candidates earn in dreams and how long those last, each (candidates, seeds) float64 on the CPU.
 
@@ -63,6 +64,7 @@ def dream_returns(
         stop: called each step; it may raise.
         precision: of the LSTM and its head.
         pack: let rows that have ended leave.
+        listen: told what is known in the rows that have not ended, each step.
     """
     memory, device = dream.memory.stepper(precision), dream.memory.device
     candidates, rollouts, seeds = len(parameters), len(seeds), seeds.to(device)
@@ -78,7 +80,9 @@ def dream_returns(
     for time in range(dream.cap):
         stop()
         known = torch.cat((z, hidden, cell), dim=1) if sees_memory else z
-        action = decide(mine, known, dream.actions)
+        if listen is not None:
+            listen(known[live])
+        action = decide(mine, agent.standard(known), dream.actions)
         hidden, cell = memory.advance(z, told(action, dream.actions), (hidden, cell))
         outlook = memory.outlook(hidden)
         choose, normal = dream.chances(seeds, time)
@@ -99,8 +103,10 @@ def dream_returns(
 class AgentPolicy:
     """An agent, or a population of its controllers, as a policy; the noise of z is a function of seed and time."""
 
-    def __init__(self, agent: Agent, parameters: Tensor | None = None) -> None:
-        self.agent, self.parameters = agent, parameters
+    def __init__(
+        self, agent: Agent, parameters: Tensor | None = None, listen: Callable[[Tensor], None] | None = None
+    ) -> None:
+        self.agent, self.parameters, self.listen = agent, parameters, listen
 
     def begin(self, seeds: Sequence[int]) -> None:
         """Forget what was."""
@@ -119,6 +125,8 @@ class AgentPolicy:
         """Return what the controllers say."""
         device = self.agent.device
         self.z = points(self.agent.look(to_input(frames, device)), self.seeds, torch.from_numpy(times).to(device))
+        if self.listen is not None:
+            self.listen(self.agent.know(self.z, self.state))
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result

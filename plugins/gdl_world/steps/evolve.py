@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from gdl_world.environment import Environment
 
 
+_MEETINGS = 2  # episodes of each random controller, by which numbers get their units
+
+
 class Arguments(StepArguments):
     """Arguments of `evolve`."""
 
@@ -39,6 +42,9 @@ class Arguments(StepArguments):
         "diagonal", description="what is learned of the search's directions"
     )
     weight_decay: float = Field(0.01, ge=0, le=1000, description="how much large parameters are charged for")
+    standard: bool = Field(
+        True, description="the controller knows each number less its mean, over its deviation, as random ones meet it"
+    )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of a dream's memory")
     watch: Annotated[Any, Accepts("environment")] | None = Field(
         None, description="the real environment: the mean plays a few episodes there, and the best one is kept"
@@ -67,6 +73,8 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     from gdl_core.training.distributed import here
     from gdl_core.training.evolve import EvolutionConfig, evolve
     from gdl_world.dream import moved
+    from gdl_world.play import episode_seeds
+    from gdl_world.standard import standardise
 
     env: Environment = arguments.env
     agent = _agent(arguments, env)
@@ -82,13 +90,17 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     key = (
         f"evolve {env.described} {arguments.vision.fingerprint} "
         f"{arguments.memory.fingerprint if arguments.memory else ''} {settings.model_dump_json()} "
-        f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed} "
+        f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed} {arguments.standard} "
         f"{arguments.watch.described if arguments.watch else ''} {arguments.watch_episodes}"
     )
     device = choose_device(context.device)
     device = device if device.type == "cuda" else torch.device("cpu")  # returns are added up in float64
     agent.to(device)
     dream = None if env.dream is None else moved(env.dream, device)
+    if arguments.standard:
+        noise = context.noise.stream("standard")
+        seeds = episode_seeds(noise, 0, _MEETINGS)
+        standardise(agent, dream or env, arguments.sigma, seeds, noise.stream("weights"), context.check_cancelled)
     evaluate = _judge(arguments, agent, dream, context)
     watch = None if arguments.watch is None else _watch(arguments, agent, context)
     try:
