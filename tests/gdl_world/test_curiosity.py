@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from steps.models import context
 from world_toys import HIDDEN, LATENT, agent, arena, dream, memory, never, played, sequences, vision
 
 from gdl_core.data.episodes import Episodes
@@ -17,6 +18,7 @@ from gdl_core.noise import Noise
 from gdl_core.training.build import build_model
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
+from gdl_core.values import TrainedModel
 from gdl_world.baselines import baseline
 from gdl_world.collect import collect
 from gdl_world.config import MemoryConfig
@@ -101,6 +103,23 @@ def test_what_is_usual_is_told_by_what_is_known(tmp_path: Path) -> None:
     for lone in (memory(), _doubting(1)):
         with pytest.raises(DataError, match="ensemble: 5"):
             calibrated(lone, known, "disagreement", 0.0, Noise(3))
+
+
+def test_nobody_plays_a_curious_environment_unseen(tmp_path: Path) -> None:
+    from gdl_world.steps.curious import Arguments, run
+
+    env, model = arena(), _doubting()
+    object.__setattr__(env, "unseen", env.make)  # where blind players are spared the drawing, and earn its own reward
+    models = [
+        TrainedModel(one, name, "1", one.config.model_dump(), tuple(one.data_shape), 8, "f")
+        for one, name in ((vision(), "world/vision"), (model, "world/memory"))
+    ]
+    given = Arguments.model_construct(
+        env=env, vision=models[0], memory=models[1], known=sequences(played(tmp_path / "play")), by="surprise", own=0.0
+    )
+    curious = run(given, context(tmp_path, "curious"))
+    assert curious.unseen is None
+    assert isinstance(curious.make(2), CuriousEnv)
 
 
 def test_surprise_is_what_the_film_shows() -> None:

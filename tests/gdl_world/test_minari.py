@@ -120,6 +120,15 @@ def _stranger(folder: Path, seen: gymnasium.Space, done: gymnasium.Space, frames
     return folder
 
 
+def test_seeds_of_64_bits_are_folded(tmp_path: Path) -> None:
+    box, grey = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32), gymnasium.spaces.Box(0, 255, (8, 8), np.uint8)
+    path = _stranger(tmp_path / "data", grey, box, np.zeros((3, 8, 8), np.uint8), np.zeros((2, 2), np.float32))
+    MinariStorage.read(path).update_episode_metadata([{"seed": 2**63 + 17}], [0])
+    found = MinariDataset(path, tmp_path / "private", 8)
+    (one,) = found.episodes(0, 1)
+    assert one.seed == 17
+
+
 def test_datasets_of_others_are_read(tmp_path: Path) -> None:
     box, grey = gymnasium.spaces.Box(-2.0, 6.0, (2,), np.float32), gymnasium.spaces.Box(0, 255, (10, 12), np.uint8)
     frames = np.arange(5 * 120, dtype=np.uint8).reshape(5, 10, 12)

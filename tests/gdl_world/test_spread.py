@@ -5,7 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +52,36 @@ def test_spread_rows_are_the_same_rows_and_a_death_is_told_of() -> None:
 def test_what_fails_in_a_process_is_told() -> None:
     with pytest.raises(GdlError, match="unknown environment 'nowhere'"):
         Spread("nowhere", {}, 2, (3, 8, 8), 2)
+
+
+RECIPE = """gdl: 1
+title: Stop me
+seed: 7
+steps:
+  world: {do: env, name: NAME, set: {skip: 20, workers: WORKERS}}
+  play:  {do: rollouts, env: $world, episodes: 4000}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize(("name", "workers"), [("car", 2), ("takecover", 1)])
+def test_ctrl_c_which_reaches_all_processes_stops_cleanly(name: str, workers: int, tmp_path: Path) -> None:
+    if name == "takecover":
+        pytest.importorskip("vizdoom", reason="needs the extra doom")
+    (tmp_path / "stop.yaml").write_text(RECIPE.replace("NAME", name).replace("WORKERS", str(workers)))
+    command = [sys.executable, "-u", "-m", "gdl_cli.main", "run", "stop.yaml", "--json", "--out", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if '"progress", "step": "play"' in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 130, told
+    assert "died" not in told
+    assert told.startswith("stopping cleanly")
 
 
 def test_a_process_has_one_thread() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steps.models import context
 from world_toys import arena, never, played
 
 from gdl_core.errors import CancelledError, DataError, StorageError
@@ -17,7 +18,8 @@ from gdl_core.noise import Noise
 from gdl_world.baselines import baseline
 from gdl_world.collect import collect, copy
 from gdl_world.envs.dodge import Dodge
-from gdl_world.store import Episode, Store
+from gdl_world.steps.rollouts import Arguments, run
+from gdl_world.store import Episode, Store, read_episodes
 
 ENV = arena()
 
@@ -154,6 +156,45 @@ def test_a_damaged_store_is_refused_in_words(tmp_path: Path) -> None:
     manifest.write_text("{")
     with pytest.raises(DataError, match="damaged"):
         _store(tmp_path)
+
+
+def test_what_was_held_out_stays_so_among_more(tmp_path: Path) -> None:
+    def rollouts(name: str, **more: Any) -> Any:
+        given = {"env": ENV, "episodes": 20, "held_out": 0.2, **more}
+        return run(Arguments.model_validate(given, context={"base": tmp_path}), context(tmp_path, name))
+
+    first = rollouts("first")
+    more = rollouts("more", first=first)
+    before, after = (set(one.seeds[one.held_out_episodes()].tolist()) for one in (first, more))
+    assert len(before) == 4
+    assert len(after) == 8
+    assert before == after & set(first.seeds.tolist())
+
+
+def test_reading_touches_nothing_that_somebody_else_writes(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    collect(ENV, baseline("random", ENV), store, 4, Noise(3), _silent, never)
+    before = store.value("toys", Noise(3), 0.2)
+
+    def episodes() -> Any:
+        for number in range(2):
+            frames = before.frames_of(number)
+            yield Episode(before.pixels(frames), before.actions[frames], before.rewards[frames], True, 100 + number)
+            assert len(read_episodes(tmp_path).seeds) == 4
+
+    store.add(episodes())
+    assert len(read_episodes(tmp_path).seeds) == 6
+    assert np.array_equal(read_episodes(tmp_path).data[-1], before.data[before.frames_of(1)[-1]])
+    with pytest.raises(DataError, match="holds no episodes"):
+        read_episodes(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_actions_of_another_kind_are_refused(tmp_path: Path) -> None:
+    store, frames = _store(tmp_path), np.zeros((3, *ENV.shape[1:], 3), np.uint8)
+    with pytest.raises(DataError, match=r"actions of shape \(3, 2\); the others have one choice each"):
+        store.add([Episode(frames, np.zeros((3, 2), np.float32), np.ones(3, np.float32), True, 1)])
+    assert not store.episodes
 
 
 def test_episodes_can_be_added_to_others(tmp_path: Path) -> None:

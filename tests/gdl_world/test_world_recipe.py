@@ -158,6 +158,9 @@ def test_stopped_anywhere_it_ends_the_same(road: Path, tmp_path: Path) -> None:
     assert mine.fingerprint == other.fingerprint
 
 
+POLE = "{do: env, name: CartPole-v1, set: {size: 32, workers: 1}}"
+
+
 def _steps(**changed: str) -> str:
     lines = {
         "arena": "{do: env, name: dodge, set: {cap: 20}}",
@@ -183,6 +186,10 @@ def _steps(**changed: str) -> str:
         (
             {"proof": "{do: score, env: $arena, dreams: {dremer: $arena}}"},
             "no agent is called 'dremer'",
+        ),
+        (
+            {"player": "{do: evolve, env: $arena, vision: $eye, patience: 2}"},
+            "patience counts looks at a real environment",
         ),
         ({"best": "{do: choose, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
         ({"best": "{do: choose, env: $arena, agents: {}}"}, "at least 1"),
@@ -234,6 +241,50 @@ def test_a_wrong_recipe_is_refused_before_it_runs(changed: dict[str, str], words
                 "codes": "{do: sequences, episodes: $play, vision: $large}",
             },
             "do not fit",
+        ),
+        (
+            {
+                "codes": "{do: sequences, episodes: $play, vision: $eye, length: 8}",
+                "memory": "{do: train, model: memory, data: $codes, for: 1 steps, set: {hidden: 4}}",
+                "other": "{do: train, model: memory, data: $codes, for: 2 steps, set: {hidden: 4}}",
+                "dream": "{do: dream, vision: $eye, memory: $memory, starts: $play}",
+                "player": "{do: evolve, env: $dream, vision: $eye, memory: $other, generations: 1, population: 4}",
+            },
+            "the memory and the dream's do not fit",
+        ),
+        (
+            {
+                "codes": "{do: sequences, episodes: $play, vision: $eye, length: 8}",
+                "memory": "{do: train, model: memory, data: $codes, for: 1 steps, set: {hidden: 4}}",
+                "dream": "{do: dream, vision: $eye, memory: $memory, starts: $play}",
+                "lost": "{do: rollouts, env: $dream, episodes: 2}",
+            },
+            "rollouts needs a real environment",
+        ),
+        (
+            {
+                "pole": POLE,
+                "player": "{do: evolve, env: $arena, vision: $eye, generations: 1, population: 4, rollouts: 1}",
+                "proof": "{do: score, env: $pole, agents: {player: $player}, episodes: 2, baselines: []}",
+            },
+            "the agent's actions and those of the environment do not fit: 3 choices and 2 choices",
+        ),
+        (
+            {"pole": POLE, "more": "{do: rollouts, env: $pole, episodes: 2, first: $play}"},
+            "the actions of 'first' and of the environment do not fit",
+        ),
+        (
+            {
+                "pole": POLE,
+                "codes": "{do: sequences, episodes: $play, vision: $eye, length: 8}",
+                "memory": "{do: train, model: memory, data: $codes, for: 1 steps, set: {hidden: 4}}",
+                "player": "{do: evolve, env: $pole, vision: $eye, memory: $memory, generations: 1, population: 4}",
+            },
+            "the memory's actions and those of the environment do not fit: 3 and 2",
+        ),
+        (
+            {"pole": POLE, "seen": "{do: coverage, env: $pole, episodes: {all: $play}, steps: 2}"},
+            "their actions do not",
         ),
     ],
 )
