@@ -10,6 +10,7 @@ training that goes on after a break tells the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from math import prod
 from statistics import median
 from typing import Any
@@ -54,6 +55,9 @@ HUGE = 1e4
 
 IN_A_ROW = 3
 """Points in a row that must agree, so that one odd interval is no alarm. A penalty that explodes is told at once."""
+
+FALLS, WITHIN = 3, 30
+"""A generator that recovers each time, but collapses so often within so many points, is told of too."""
 
 SETTLED = 100
 """Rounds before which diversity and accuracies are not judged: new networks make and judge all samples alike."""
@@ -122,6 +126,12 @@ class Watch:
                 f"new samples differ from one another only {rows[-1][DIVERSITY]:.2g} times as much as training samples "
                 f"do; try a stronger penalty on the critic's gradient, or a lower lr than {self.players[-1].lr:g}"
             )
+        if _falls(rows[-WITHIN:]) >= FALLS:
+            found["mode collapse again and again"] = (
+                f"{FALLS} times within {min(WITHIN, len(rows))} points new samples came to differ less than "
+                f"{COLLAPSED:g} times as much as training samples do; try a lower lr than {self.players[-1].lr:g}, or "
+                "a stronger penalty on the critic's gradient"
+            )
         if _lately(rows, lambda row: row.get(DIVERSITY, 1.0) > SCATTERED):
             found["the samples scatter"] = (
                 f"new samples differ from one another {rows[-1][DIVERSITY]:.3g} times as much as training samples do; "
@@ -183,6 +193,12 @@ def _of_player(player: Player, rows: Sequence[Mapping[str, Any]]) -> dict[str, s
 
 def _is_flat(distance: float | None, variation: float) -> bool:
     return distance is not None and variation > 2 * GUESSING and abs(distance) < FLAT * 4 * variation**2
+
+
+def _falls(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how often samples became alike that had not been."""
+    alike = [row[DIVERSITY] < COLLAPSED for row in rows if DIVERSITY in row and row["step"] >= SETTLED]
+    return sum(now and not before for before, now in pairwise(alike))
 
 
 def _lately(rows: Sequence[Mapping[str, Any]], wrong: Callable[[Mapping[str, Any]], bool]) -> bool:

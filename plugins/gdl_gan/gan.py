@@ -16,7 +16,7 @@ from gdl_core.errors import DataError, InputError
 from gdl_core.noise import Noise
 from gdl_core.values import Cell, Column
 from gdl_gan.augment import augment
-from gdl_gan.config import GANConfig
+from gdl_gan.config import GANConfig, Loss
 from gdl_gan.losses import critic_loss, generator_loss
 from gdl_gan.networks import build_critic, build_generator
 from gdl_gan.penalties import one_centred, zero_centred
@@ -129,8 +129,7 @@ class GAN(Model):
             penalty = one_centred(judge, x, made, share)
         loss = critic_loss(config.loss, real, fake)
         told = {"distance": (real.mean() - fake.mean()).detach()}
-        if config.loss in ("bce", "hinge"):
-            told |= {"real_accuracy": (real > 0).float().mean(), "fake_accuracy": (fake < 0).float().mean()}
+        told |= _judgements(config.loss, real.detach(), fake.detach())
         if penalty is not None:
             loss = loss + config.penalty_weight * config.penalty_every * penalty
             told["penalty"] = penalty.detach()
@@ -181,3 +180,16 @@ class GAN(Model):
         raw = self.generator(z).float()
         made: Tensor = raw.sigmoid() if self.is_pictures else raw
         return made
+
+
+def _judgements(loss: Loss, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """Return the shares of real and made samples that a critic judges rightly.
+
+    Outputs of bce and hinge say so by their sign. Those of the other losses may all be higher or lower alike, so that
+    the middle between both means is the border; and one of wgan, which is bounded in its slope alone, does well to tell
+    all apart, so that its shares have names of their own, by which nobody is alarmed.
+    """
+    border = 0.0 if loss in ("bce", "hinge") else (real.mean() + fake.mean()) / 2
+    midway = "midway_" if loss in ("wgan", "wgan-gp") else ""
+    shares = (real > border).float().mean(), (fake < border).float().mean()
+    return {f"{midway}real_accuracy": shares[0], f"{midway}fake_accuracy": shares[1]}

@@ -9,6 +9,7 @@ import pytest
 from gan_games import build, play, ring
 from torch import Tensor
 
+from gdl_core.contracts import Batch, Losses
 from gdl_core.errors import TrainingError
 from gdl_core.noise import Noise
 from gdl_core.training.build import build_model
@@ -34,6 +35,8 @@ class Deaf(GAN):
         ("the critic is held flat", {"gamma": 1000, "lazy": 1}),
         ("the critic wins", {"lr": 1e-9, "critic_lr": 1e-2, "gamma": 0}),
         ("the critic cannot tell", {"critic_lr": 1e-9}),
+        ("the critic wins", {"loss": "relativistic", "lr": 1e-9, "critic_lr": 1e-2, "gamma": 0}),
+        ("the critic cannot tell", {"loss": "relativistic", "critic_lr": 1e-9}),
     ],
 )
 @pytest.mark.parametrize("seed", [0, 1])
@@ -49,6 +52,29 @@ def test_what_is_provoked_is_told(kind: str, settings: dict[str, Any], seed: int
 def test_of_points_that_are_learned_nothing_is_told(loss: str, seed: int, tmp_path: Path) -> None:
     data = ring()
     assert play(build(data, loss=loss, seed=seed), data, tmp_path, 300).notes == ()
+
+
+class Sick(GAN):
+    """A generator whose loss is no number from some step on."""
+
+    def _generator_loss(self, batch: Batch) -> Losses:
+        parts = super()._generator_loss(batch)
+        return {"loss": parts["loss"] * (float("nan") if batch.step > 60 else 1.0)}
+
+
+def test_a_loss_that_is_no_number_names_the_player(tmp_path: Path) -> None:
+    data = ring()
+    with pytest.raises(TrainingError, match="generator"):
+        play(build(data, Sick), data, tmp_path, 200)
+
+
+@pytest.mark.parametrize(
+    ("loss", "midway"), [("bce", ""), ("relativistic", ""), ("wgan", "midway_"), ("wgan-gp", "midway_")]
+)
+def test_both_accuracies_are_logged_of_every_loss(loss: str, midway: str, tmp_path: Path) -> None:
+    data = ring()
+    header = play(build(data, loss=loss), data, tmp_path, 150).history.header
+    assert {f"critic_{midway}real_accuracy", f"critic_{midway}fake_accuracy"} <= set(header)
 
 
 def test_a_collapse_can_stop_the_training(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def judged(real: float, fake: float, loss: float = 1.0, distance: float = 1.0) -
 
 WRONG: dict[str, list[Row]] = {
     "mode collapse": [{DIVERSITY: value} for value in (0.9, 0.2, 0.1, 0.02)],
+    "mode collapse again and again": [{DIVERSITY: value} for value in (0.9, 0.1, 0.9, 0.2, 0.6, 0.9, 0.24)],
     "the samples scatter": [{DIVERSITY: value} for value in (12.0, 30.0, 20.0)],
     "the critic wins": [judged(0.99, 1.0, 0.01)] * 3,
     "the critic cannot tell": [judged(1.0, 0.01, 1.4, 0.0)] * 3,
@@ -48,6 +49,7 @@ FINE: dict[str, list[Row]] = {
     "nothing": [{}] * 5,
     "a generator that begins alike and learns": [{DIVERSITY: value} for value in (0.01, 0.05, 0.1, 0.2, 0.6)],
     "one odd interval": [{DIVERSITY: value} for value in (0.9, 0.9, 0.1, 0.9, 0.1)],
+    "two falls, long ago": [{DIVERSITY: value} for value in (0.9, 0.1, 0.9, 0.1, *([0.9] * 30), 0.1)],
     "a critic that has met its match": [judged(0.8, 0.7)] + [judged(0.5, 0.51, 1.38, 0.0)] * 5,
     "a critic whose threshold is off": [judged(0.0, 1.0, 1.9, 0.1)] * 5,
     "a good critic": [judged(0.95, 0.99, 0.3, 4.0)] * 5,
