@@ -75,8 +75,9 @@ JOBS = {
     "gan-400": Job("gan", _GAN, 400, 11.0, 0.40),
     # wanted are 5 in 1,000 CPU seconds and 3.5 in 30 minutes of two cores: the smaller budget does for both
     "gan-1000": Job("gan", _GAN, 1000, 3.5, twin=False),
-    # what is not to be fooled by: a hundred training pictures over and over, and one kind of picture alone
+    # what is not to be fooled by: a hundred training pictures over and over, new ones near to them, and one kind alone
     "copy": Job("copy", {"n": 100}, 0, math.inf, twin=False),
+    "few": Job("few", {}, 0, math.inf, twin=False),
     "collapsed": Job("collapsed", {}, 0, math.inf, twin=False),
     "wgan-gp": Job("gan", {"loss": "wgan-gp", "width": 16}, 250, 16.0, batch=32),
 }
@@ -84,6 +85,7 @@ CODE = {
     "vae": ("gdl_vae.vae:VAE", "gdl_vae.config:VAEConfig"),
     "gan": ("gdl_gan.gan:GAN", "gdl_gan.config:GANConfig"),
     "copy": ("gdl_baseline.copy_model:Copy", "gdl_baseline.config:CopyConfig"),
+    "few": ("gdl_baseline.few:Few", "gdl_baseline.config:FewConfig"),
     "collapsed": ("gdl_baseline.collapsed:Collapsed", "gdl_baseline.config:CollapsedConfig"),
     "probe": ("gdl_probe.probe:Probe", "gdl_probe.config:ProbeConfig"),
 }

@@ -11,7 +11,7 @@ GDL_API = 1
 
 @hookimpl
 def gdl_models() -> Iterable[ModelSpec]:
-    """Offer `box`, `histogram`, `gaussian`, `copy` and `collapsed`."""
+    """Offer `box`, `histogram`, `gaussian`, `copy`, `few` and `collapsed`."""
     yield ModelSpec(
         "box",
         "Even noise between the least and the greatest training value of each number.",
@@ -44,6 +44,15 @@ def gdl_models() -> Iterable[ModelSpec]:
         target="gdl_baseline.copy_model:Copy",
         config="gdl_baseline.config:CopyConfig",
         roles=("trains", "samples"),
+        fitted=True,
+    )
+    yield ModelSpec(
+        "few",
+        "Makes only what lies between some training samples and their nearest: a good Fréchet distance, caught by "
+        "recall and coverage.",
+        target="gdl_baseline.few:Few",
+        config="gdl_baseline.config:FewConfig",
+        roles=("trains", "samples", "decodes"),
         fitted=True,
     )
     yield ModelSpec(

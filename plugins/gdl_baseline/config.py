@@ -37,6 +37,13 @@ class CopyConfig(Settings):
     n: int = Field(1000, ge=1, le=1_000_000, description="training samples to repeat, at most all of them")
 
 
+class FewConfig(Settings):
+    """Settings of the generator that makes few kinds of samples."""
+
+    n: int = Field(100, ge=1, le=100_000, description="training samples that it knows, at most all of them")
+    reach: float = Field(0.5, gt=0, le=1, description="how far it goes from one of them to its nearest neighbour")
+
+
 class CollapsedConfig(Settings):
     """Settings of the generator that makes one kind of sample."""
 

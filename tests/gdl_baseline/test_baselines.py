@@ -79,7 +79,7 @@ def test_saved_and_read_it_makes_the_same_and_sample_i_is_one_thing(name: str, d
     other = fitted(name, data, tmp_path, seed=6, **more)
     again = fitted(name, data, tmp_path, **more)
     assert again.fingerprint == trained.fingerprint
-    assert (other.fingerprint == trained.fingerprint) == (name not in ("copy", "collapsed"))
+    assert (other.fingerprint == trained.fingerprint) == (name not in ("copy", "few", "collapsed"))
 
 
 def test_the_box_is_the_range_of_the_training_samples_and_filled_evenly(tmp_path: Path) -> None:
@@ -241,6 +241,22 @@ def test_a_copy_repeats_training_samples_and_nothing_else(tmp_path: Path) -> Non
     assert len(counts[1]) == 20
     assert int(counts[1].min()) > 50
     assert fitted("copy", data, tmp_path, n=10_000).config["n"] == len(data.train)
+
+
+def test_a_few_modes_are_ways_between_neighbours(tmp_path: Path) -> None:
+    data = vectors(2000)
+    model = fitted("few", data, tmp_path, n=12, reach=0.25).model
+    real = torch.from_numpy(data.data[data.train])
+    for start, end in zip(model.samples, model.towards, strict=True):
+        apart = (real - start).norm(dim=1).sort().values
+        assert float(apart[0]) == 0
+        assert float((end - start).norm()) == pytest.approx(float(apart[1]))
+    made = model.sample(400, Noise(1))
+    gone = torch.cdist(made, model.samples) / (model.towards - model.samples).norm(dim=1)
+    assert float(gone.amin(1).max()) <= 0.25 + 1e-4
+    assert len(torch.unique(gone.argmin(1))) == 12
+    assert len(torch.unique(made, dim=0)) == 400
+    assert fitted("few", data, tmp_path, n=10_000).config["n"] == len(data.train)
 
 
 def test_a_collapsed_model_stays_near_one_sample(tmp_path: Path) -> None:

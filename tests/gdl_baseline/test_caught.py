@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from steps.fitted import digit_pictures, fitted
 
-from gdl_core.measures import memorisation, precision_recall
+from gdl_core.measures import frechet, memorisation, precision_recall
 from gdl_core.measures.subject import Subject
 from gdl_core.noise import Noise
 
@@ -24,7 +24,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Scores:
     @cache
     def score(name: str) -> dict[str, tuple[float, dict[str, float]]]:
         subject = Subject(fitted(name, digit_pictures(), Path(folder)), digit_pictures(), Noise(1))
-        found = [*precision_recall.measure(subject), *memorisation.measure(subject)]
+        found = [*precision_recall.measure(subject), *memorisation.measure(subject), *frechet.measure(subject)]
         return {one.name: (one.value, dict(one.baselines)) for one in found}
 
     return score
@@ -36,6 +36,17 @@ def test_copies_are_caught_by_memorisation_and_by_nothing_else(scores: Scores) -
     for name in ("precision", "recall", "coverage"):
         value, baselines = told[name]
         assert value > 0.9 * baselines["training samples"] - 0.1
+
+
+def test_a_few_modes_have_a_good_frechet_distance_and_are_caught_by_recall_and_coverage(scores: Scores) -> None:
+    told = scores("few")
+    distance, baselines = told["Fréchet distance"]
+    assert distance < 0.1 * baselines["even noise"]
+    assert distance < 0.3 * scores("collapsed")["Fréchet distance"][0]
+    assert told["precision"][0] > 0.8
+    assert told["recall"][0] < 0.1
+    assert told["coverage"][0] < 0.6 * told["coverage"][1]["training samples"]
+    assert told["copies of training samples"][0] > 0.3, "half the way to the nearest neighbour is not far"
 
 
 def test_a_collapsed_model_is_caught_by_recall_and_coverage(scores: Scores) -> None:
