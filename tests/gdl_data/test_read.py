@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import struct
 from importlib.resources import files
 from pathlib import Path
@@ -115,6 +116,18 @@ def test_fashion_mnist_itself() -> None:
     data = mnist.build(MnistConfig(), Context())
     assert (len(data.train), len(data.held_out), data.name) == (60_000, 10_000, "fashion-mnist")
     assert (np.bincount(data.columns["label"].values) == 7000).all()
+
+
+@pytest.mark.skipif("GDL_MNIST" not in os.environ, reason="GDL_MNIST names no folder with the IDX files of MNIST")
+def test_mnist_itself() -> None:
+    """Likelihoods may be held against published ones on these 60,000 alone (benchmarks/likelihood.py --mnist)."""
+    config = MnistConfig.model_validate({"path": os.environ["GDL_MNIST"]}, context={"base": Path()})
+    data = mnist.build(config, Context())
+    assert (len(data.train), len(data.held_out), data.shape) == (60_000, 10_000, (1, 28, 28))
+    labels = data.columns["label"].values
+    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(labels[data.train]).tolist() == counts
+    assert np.bincount(labels[data.held_out]).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
 def test_images_trains_on_the_good_ones_and_names_the_rest(tmp_path: Path) -> None:
