@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -63,23 +65,52 @@ steps:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
-@pytest.mark.parametrize(("name", "workers"), [("car", 2), ("takecover", 1)])
-def test_ctrl_c_which_reaches_all_processes_stops_cleanly(name: str, workers: int, tmp_path: Path) -> None:
-    if name == "takecover":
-        pytest.importorskip("vizdoom", reason="needs the extra doom")
-    (tmp_path / "stop.yaml").write_text(RECIPE.replace("NAME", name).replace("WORKERS", str(workers)))
-    command = [sys.executable, "-u", "-m", "gdl_cli.main", "run", "stop.yaml", "--json", "--out", "run"]
+def _disturb(
+    folder: Path, name: str, workers: int, episodes: int, disturbed: Callable[[subprocess.Popen[str]], None]
+) -> tuple[int, str]:
+    """Start a run, do something to it once it plays, and return its exit code and what it told."""
+    text = RECIPE.replace("NAME", name).replace("WORKERS", str(workers)).replace("4000", str(episodes))
+    (folder / "stop.yaml").write_text(text)
+    command = [sys.executable, "-u", "-m", "gdl_cli.main", "run", "stop.yaml", "--json", "--no-cache", "--out", "run"]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if '"progress", "step": "play"' in line:
                 break
-        os.killpg(process.pid, signal.SIGINT)
+        disturbed(process)
         _, told = process.communicate(timeout=120)
-    assert process.returncode == 130, told
+    return process.returncode, told
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_worker_that_is_killed_costs_a_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    def kill_a_worker(run: subprocess.Popen[str]) -> None:
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                if int(path.read_text().rpartition(")")[2].split()[1]) != run.pid:
+                    continue
+                if b"spawn_main" in (path.parent / "cmdline").read_bytes():
+                    os.kill(int(path.parent.name), signal.SIGKILL)
+                    return
+        raise AssertionError("there is no worker")
+
+    code, told = _disturb(tmp_path, "car", 2, 160, kill_a_worker)
+    assert code == 1
+    assert "a process of car died (exit code -9); the same command goes on" in told
+    assert told.count("\n") == 1
+    code, told = _disturb(tmp_path, "car", 2, 160, lambda run: None)
+    assert code == 0, told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize(("name", "workers"), [("car", 2), ("takecover", 1)])
+def test_ctrl_c_which_reaches_all_processes_stops_cleanly(name: str, workers: int, tmp_path: Path) -> None:
+    if name == "takecover":
+        pytest.importorskip("vizdoom", reason="needs the extra doom")
+    code, told = _disturb(tmp_path, name, workers, 4000, lambda run: os.killpg(run.pid, signal.SIGINT))
+    assert code == 130, told
     assert "died" not in told
     assert told.startswith("stopping cleanly")
 
