@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -111,19 +112,25 @@ class View:
 
     def __init__(self) -> None:
         self._track = np.zeros(_SIDE * _SIDE + 1, dtype=np.uint32)  # the last one is what lies beyond
-        self._grass = _grass()
         across = (np.arange(PIXELS * _FINE) + 0.5) / (PIXELS * _FINE) * WINDOW_W - WINDOW_W / 2
         down = (np.arange(PIXELS * _FINE) + 0.5) / (PIXELS * _FINE) * WINDOW_H * _ROWS / STATE_H
         self._across, self._up = across, WINDOW_H - down - _LOOKS_UP  # pixels of the window, from the car's middle
 
     def draw_track(self, polygons: Any) -> None:
-        """Draw a track, larger and made smaller again, so that its edges are smooth."""
-        big = Image.fromarray(self._grass).resize((2 * _SIDE, 2 * _SIDE), Image.Resampling.NEAREST)
-        pen = ImageDraw.Draw(big)
-        for corners, colour in polygons:
-            places = [_on_map(x, y, 2) for x, y in corners]
-            pen.polygon(places, fill=tuple(int(part) for part in colour))
-        self._track[:-1] = np.asarray(big.reduce(2).convert("RGBX")).view(np.uint32).ravel()
+        """Draw a track, larger and made smaller again, so that its edges are smooth, and no more than where it lies."""
+        places = [[_on_map(x, y, 2) for x, y in corners] for corners, _ in polygons]
+        ends = np.array([place for corners in places for place in corners])
+        left, top = (int(end) // 2 for end in np.floor(ends.min(0) - 1).clip(0, 2 * _SIDE - 2))
+        right, below = (int(end) // 2 + 1 for end in np.ceil(ends.max(0) + 1).clip(0, 2 * _SIDE - 1))
+        large, ground = _grass()
+        part = large.crop((2 * left, 2 * top, 2 * right, 2 * below))
+        pen = ImageDraw.Draw(part)
+        for corners, (_, colour) in zip(places, polygons, strict=True):
+            moved = [(x - 2 * left, y - 2 * top) for x, y in corners]
+            pen.polygon(moved, fill=tuple(int(level) for level in colour))
+        whole = self._track[:-1].reshape(_SIDE, _SIDE)
+        whole[:] = ground
+        whole[top:below, left:right] = _words(part.reduce(2))
 
     def frame(self, env: Any) -> Frame:
         """Return what is seen now."""
@@ -194,8 +201,9 @@ def _on_map(x: float, y: float, scale: int = 1) -> tuple[float, float]:
     return (x + PLAYFIELD) * _MAP * scale, (PLAYFIELD - y) * _MAP * scale
 
 
-def _grass() -> Frame:
-    """Return the map without a track: grass, and the patches that the official renderer lays on it."""
+@cache
+def _grass() -> tuple[Image.Image, NDArray[np.uint32]]:
+    """Return the map without a track, twice as large and as words: grass, and the patches that are laid on it."""
     ground = Image.new("RGB", (_SIDE, _SIDE), (102, 204, 102))
     pen = ImageDraw.Draw(ground)
     for x in range(-20, 20, 2):
@@ -203,7 +211,13 @@ def _grass() -> Frame:
             left, below = _on_map(GRASS_DIM * x, GRASS_DIM * y)
             right, above = _on_map(GRASS_DIM * (x + 1), GRASS_DIM * (y + 1))
             pen.rectangle((round(left), round(above), round(right) - 1, round(below) - 1), fill=(102, 230, 102))
-    return np.asarray(ground)
+    return ground.resize((2 * _SIDE, 2 * _SIDE), Image.Resampling.NEAREST), _words(ground)
+
+
+def _words(picture: Image.Image) -> NDArray[np.uint32]:
+    """Return the pixels of a picture as a word each, (height, width)."""
+    words: NDArray[np.uint32] = np.asarray(picture.convert("RGBX")).view(np.uint32)[..., 0]
+    return words
 
 
 def _stripe(body: Any) -> list[tuple[float, float]] | None:
