@@ -69,13 +69,14 @@ def dream(ended: float = 0.9, cap: int = 12, doubt: float = 1.0) -> Dream:
     return Dream(vision(), model, actions, mean, 0 * mean - 2.0, 1.0, ended, cap)
 
 
-def agent(remembers: bool = True) -> Agent:
+def agent(remembers: bool = True, cell: bool = True) -> Agent:
     """Return an agent whose controller does what its noise says."""
     one, other = vision(), memory()
     config = AgentConfig(
         vision=one.config.model_dump(),
         memory=other.config.model_dump() if remembers else None,
         sequence=other.data_shape,
+        cell=cell,
         choices=3,
     )
     made = Agent(config, one.data_shape)

@@ -12,6 +12,7 @@ from gdl_core.noise import Noise
 from gdl_world.config import AgentConfig, MemoryConfig, VisionConfig
 from gdl_world.controller import decide, parameter_count, told
 from gdl_world.environment import Actions
+from gdl_world.fit import need_fit
 from gdl_world.memory import Memory
 from gdl_world.vision import Vision
 
@@ -19,7 +20,8 @@ from gdl_world.vision import Vision
 class Agent(Model):
     """Sees a frame by V, remembers by M (if it has one), and does what a linear controller says.
 
-    The controller knows z, drawn from V's posterior, and M's output and cell, in units of `shift` and `scale`.
+    The controller knows z, drawn from V's posterior, and M's output and perhaps its cell, in units of `shift` and
+    `scale`.
     """
 
     parameters_of_controller: Tensor
@@ -34,7 +36,8 @@ class Agent(Model):
         if config.memory is not None:
             self.memory = Memory(MemoryConfig.model_validate(config.memory), tuple(config.sequence))
         self.actions = Actions(choices=config.choices, numbers=config.numbers)
-        self.known = vision.latent + (2 * self.memory.config.hidden if self.memory is not None else 0)
+        of_memory = 0 if self.memory is None else self.memory.config.hidden * (1 + config.cell)
+        self.known = vision.latent + of_memory
         count = parameter_count(self.known, self.actions)
         self.register_buffer("parameters_of_controller", torch.zeros(count))
         self.register_buffer("shift", torch.zeros(self.known))
@@ -49,11 +52,25 @@ class Agent(Model):
         if self.memory is None:
             return z
         output, cell = self.memory.begin(len(z)) if state is None else state
-        return torch.cat((z, output, cell), dim=1)
+        return torch.cat((z, output, cell) if self.config.cell else (z, output), dim=1)
 
     def standard(self, known: Tensor) -> Tensor:
         """Return the same in the controller's units."""
         return (known - self.shift) * self.scale
+
+    def begin_as(self, other: Agent) -> None:
+        """Let the controller do what that of another agent does, which knows the same numbers in units of its own.
+
+        Raises:
+            DataError: it knows other numbers or does other things.
+        """
+        need_fit("what both agents know", other.known, self.known)
+        need_fit("what both agents can do", other.actions.width, self.actions.width)
+        matrix = other.parameters_of_controller.reshape(self.known + 1, self.actions.width)
+        raw = matrix[:-1] * other.scale[:, None]
+        bias = matrix[-1] - other.shift @ raw
+        mine = torch.cat((raw / self.scale[:, None], (bias + self.shift @ raw)[None]))
+        self.parameters_of_controller.copy_(mine.flatten())
 
     def remember(self, z: Tensor, action: Tensor, state: Any) -> Any:
         """Return M's state after this was done at these points."""

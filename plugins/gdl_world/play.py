@@ -68,7 +68,6 @@ def dream_returns(
     """
     memory, device = dream.memory.stepper(precision), dream.memory.device
     candidates, rollouts, seeds = len(parameters), len(seeds), seeds.to(device)
-    sees_memory = agent.memory is not None
     row = torch.arange(candidates * rollouts, device=device)  # which of all rows are still there
     of_seed = row % rollouts
     z = dream.begin(seeds)[of_seed]
@@ -79,7 +78,7 @@ def dream_returns(
     live = torch.ones(len(row), dtype=torch.bool, device=device)
     for time in range(dream.cap):
         stop()
-        known = torch.cat((z, hidden, cell), dim=1) if sees_memory else z
+        known = agent.know(z, (hidden, cell))
         if listen is not None:
             listen(known[live])
         action = decide(mine, agent.standard(known), dream.actions)

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 from world_toys import agent, arena, dream, never
 
+from gdl_core.errors import DataError
 from gdl_core.latent.fingerprint import fingerprint
 from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
 from gdl_core.values import TrainedModel
+from gdl_world.controller import decide
 from gdl_world.dream import Dream
-from gdl_world.environment import Environment
+from gdl_world.environment import Actions, Environment
 from gdl_world.play import AgentPolicy, dream_returns, played
 from gdl_world.standard import standardise
 
@@ -42,6 +44,26 @@ def test_what_random_controllers_meet_has_standard_units(where: Dream | Environm
     assert units.mean(0).abs().max() < 0.02
     torch.testing.assert_close(units.std(0, correction=0)[wide], torch.ones(int(wide.sum())), atol=0.02, rtol=0)
     assert units.std(0, correction=0).max() < 1.02, "what hardly changes is not blown up"
+
+
+@pytest.mark.parametrize("cell", [True, False])
+def test_a_controller_is_taken_over_in_other_units(cell: bool) -> None:
+    first, second = agent(cell=cell), agent(cell=cell)
+    first.parameters_of_controller.copy_(Noise(3).normal(1, (len(first.parameters_of_controller),))[0])
+    first.shift.copy_(Noise(4).normal(1, (first.known,))[0])
+    first.scale.copy_(Noise(5).uniform(1, (first.known,))[0] + 0.5)
+    second.shift.copy_(Noise(6).normal(1, (first.known,))[0])
+    second.scale.copy_(Noise(7).uniform(1, (first.known,))[0] + 0.5)
+    second.begin_as(first)
+    known = Noise(8).normal(20, (first.known,))
+    a, b = (
+        decide(one.parameters_of_controller.double(), one.standard(known).double(), Actions(numbers=3))
+        for one in (first, second)
+    )
+    torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+    assert a.std() > 0.1
+    with pytest.raises(DataError, match="what both agents know do not fit"):
+        agent(cell=not cell).begin_as(first)
 
 
 def test_an_agent_keeps_its_units_in_its_file(tmp_path: Path) -> None:

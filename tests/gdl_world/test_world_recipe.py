@@ -33,6 +33,10 @@ steps:
   dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1, cap: 20}
   player: {do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 6, rollouts: 2,
            watch: $arena, watch_every: 2, watch_episodes: 3, save: player.gdl}
+  on:     {do: evolve, env: $dream, vision: $eye, memory: $memory, from: $player, generations: 1, population: 6,
+           rollouts: 2}
+  short:  {do: evolve, env: $dream, vision: $eye, memory: $memory, cell: false, generations: 1, population: 6,
+           rollouts: 2}
   blank:  {do: untrained, model: $memory}
   real:   {do: evolve, env: $arena, vision: $eye, memory: $blank, generations: 2, population: 4, rollouts: 2}
   seeing: {do: evolve, env: $dream, vision: $eye, generations: 1, population: 4, rollouts: 2}

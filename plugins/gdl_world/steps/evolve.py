@@ -10,7 +10,7 @@ from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import TrainedModel
 from gdl_world.fit import is_a, need_agent, need_fit
-from gdl_world.steps.inputs import EnvironmentInput, MemoryModel, VisionModel
+from gdl_world.steps.inputs import AgentModel, EnvironmentInput, MemoryModel, VisionModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,14 @@ class Arguments(StepArguments):
         "diagonal", description="what is learned of the search's directions"
     )
     weight_decay: float = Field(0.01, ge=0, le=1000, description="how much large parameters are charged for")
+    cell: bool = Field(
+        True, description="the controller knows the cell of the memory's LSTM beside its output: twice the parameters"
+    )
+    begin: AgentModel | None = Field(
+        None,
+        alias="from",
+        description="an agent that does the same by the same numbers: the search begins at its controller",
+    )
     standard: bool = Field(
         True, description="the controller knows each number less its mean, over its deviation, as random ones meet it"
     )
@@ -65,13 +73,13 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     """Return the agent whose controller is the mean of the last generation's distribution."""
-    import numpy as np
     import torch
 
     from gdl_core.latent.fingerprint import fingerprint
     from gdl_core.training.build import choose_device
     from gdl_core.training.distributed import here
     from gdl_core.training.evolve import EvolutionConfig, evolve
+    from gdl_world.agent import Agent
     from gdl_world.dream import moved
     from gdl_world.play import episode_seeds
     from gdl_world.standard import standardise
@@ -91,6 +99,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         f"evolve {env.described} {arguments.vision.fingerprint} "
         f"{arguments.memory.fingerprint if arguments.memory else ''} {settings.model_dump_json()} "
         f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed} {arguments.standard} "
+        f"{arguments.cell} {arguments.begin.fingerprint if arguments.begin else ''} "
         f"{arguments.watch.described if arguments.watch else ''} {arguments.watch_episodes}"
     )
     device = choose_device(context.device)
@@ -101,11 +110,14 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         noise = context.noise.stream("standard")
         seeds = episode_seeds(noise, 0, _MEETINGS)
         standardise(agent, dream or env, arguments.sigma, seeds, noise.stream("weights"), context.check_cancelled)
+    if arguments.begin is not None:
+        agent.begin_as(is_a(arguments.begin, Agent, "that evolve made").to(device))
+    begin = agent.parameters_of_controller.double().cpu().numpy()
     evaluate = _judge(arguments, agent, dream, context)
     watch = None if arguments.watch is None else _watch(arguments, agent, context)
     try:
         found = evolve(
-            evaluate, np.zeros(len(agent.parameters_of_controller)), settings, context.folder, context.noise,
+            evaluate, begin, settings, context.folder, context.noise,
             context.progress, context.cancelled, key, watch, here(),
         )  # fmt: skip
     finally:
@@ -156,6 +168,7 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
         vision=vision.config.model_dump(mode="json"),
         memory=None if memory is None else memory.config.model_dump(mode="json"),
         sequence=(1, 1) if memory is None else tuple(memory.data_shape),
+        cell=arguments.cell,
         choices=env.actions.choices,
         numbers=env.actions.numbers,
     )
