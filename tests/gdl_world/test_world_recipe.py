@@ -36,7 +36,9 @@ steps:
   on:     {do: evolve, env: $dream, vision: $eye, memory: $memory, from: $player, generations: 1, population: 6,
            rollouts: 2}
   short:  {do: evolve, env: $dream, vision: $eye, memory: $memory, cell: false, generations: 1, population: 6,
-           rollouts: 2}
+           rollouts: 2, horizon: 5}
+  brief:  {do: evolve, env: $arena, vision: $eye, generations: 1, population: 4, rollouts: 2, horizon: 7,
+           standard: false}
   blank:  {do: untrained, model: $memory}
   real:   {do: evolve, env: $arena, vision: $eye, memory: $blank, generations: 2, population: 4, rollouts: 2}
   seeing: {do: evolve, env: $dream, vision: $eye, generations: 1, population: 4, rollouts: 2}
@@ -112,6 +114,13 @@ def test_other_libraries_train_in_a_dream_as_the_readme_says(road: Path, tmp_pat
     assert names["dream"].cap == 50
     with pytest.raises(GdlError, match="holds no episodes that could be read"):
         names["read_episodes"](tmp_path)
+
+
+def test_episodes_are_no_longer_than_the_horizon(road: Path) -> None:
+    brief = read_model(road / ".gdl" / "brief" / "result.gdl").history
+    assert all(float(str(value)) == 7 for name in ("mean", "best", "worst") for value in brief.column(name))  # 1 a step
+    short = read_model(road / ".gdl" / "short" / "result.gdl").history
+    assert 0 < float(str(short.column("best")[0])) < 6
 
 
 def test_an_agent_is_one_file(road: Path) -> None:

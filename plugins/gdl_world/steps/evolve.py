@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -37,6 +38,12 @@ class Arguments(StepArguments):
     generations: int = Field(60, ge=1, le=100_000, description="generations")
     population: int = Field(64, ge=4, le=4096, description="candidates of a generation")
     rollouts: int = Field(16, ge=1, le=4096, description="episodes that each candidate is judged by")
+    horizon: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="steps after which its episodes are cut off; left out: the environment's",
+    )
     sigma: float = Field(0.1, gt=0, le=100, description="step size that the search begins with")
     covariance: Literal["full", "diagonal"] = Field(
         "diagonal", description="what is learned of the search's directions"
@@ -84,7 +91,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     from gdl_world.play import episode_seeds
     from gdl_world.standard import standardise
 
-    env: Environment = arguments.env
+    env = _within(arguments.env, arguments.horizon)
     agent = _agent(arguments, env)
     settings = EvolutionConfig(
         generations=arguments.generations,
@@ -113,7 +120,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     if arguments.begin is not None:
         agent.begin_as(is_a(arguments.begin, Agent, "that evolve made").to(device))
     begin = agent.parameters_of_controller.double().cpu().numpy()
-    evaluate = _judge(arguments, agent, dream, context)
+    evaluate = _judge(arguments, env, agent, dream, context)
     watch = None if arguments.watch is None else _watch(arguments, agent, context)
     try:
         found = evolve(
@@ -183,14 +190,19 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
     return agent.eval()
 
 
-def _judge(arguments: Arguments, agent: Agent, dream: Dream | None, context: StepContext) -> Any:
+def _within(env: Environment, horizon: int | None) -> Environment:
+    """Return an environment, real or dreamt, whose episodes are no longer than that."""
+    cap = env.cap if horizon is None else min(env.cap, horizon)
+    return replace(env, cap=cap, dream=None if env.dream is None else replace(env.dream, cap=cap))
+
+
+def _judge(arguments: Arguments, env: Environment, agent: Agent, dream: Dream | None, context: StepContext) -> Any:
     """Return what evaluates candidates: each generation has seeds of its own, the same for all its candidates."""
     import numpy as np
     import torch
 
     from gdl_world.play import dream_returns, episode_seeds, real_returns
 
-    env: Environment = arguments.env
     precision = torch.bfloat16 if arguments.precision == "bf16" else torch.float32
 
     def judge(candidates: NDArray[np.float64], generation: int) -> NDArray[np.float64]:
