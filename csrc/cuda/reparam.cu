@@ -68,7 +68,7 @@ template <class> __device__ void sum_pieces(const SumPieces& p) {
 template <class> __device__ void sum(const Sum& p) {
   enum { kAtOnce = 4 };
   double four[4] = {};
-  const int64_t quads = reinterpret_cast<uintptr_t>(p.values) % sizeof(float4) == 0 ? p.count / 4 : 0;
+  const int64_t quads = reinterpret_cast<uint64_t>(p.values) % sizeof(float4) == 0 ? p.count / 4 : 0;
   int64_t i = threadIdx.x;
   for (; i + (kAtOnce - 1) * kThreads < quads; i += kAtOnce * kThreads) {
     float v[kAtOnce][4];

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from gdl_core.errors import GdlError
 
 Floats = NDArray[np.float64]
 
+_FAREWELL = timedelta(seconds=30)
 _PATIENCE = timedelta(days=30)  # that long the others may wait while the first one trains
 
 
@@ -47,6 +48,9 @@ def ranks(backend: str = "gloo") -> Iterator[Ranks]:
         dist.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
+        if joined and backend == "gloo":
+            with suppress(RuntimeError):  # who is gone is not waited for
+                dist.monitored_barrier(timeout=_FAREWELL)  # whoever left early could take the others' connections along
     finally:
         if joined:
             dist.destroy_process_group()

@@ -12,7 +12,7 @@ import os
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
@@ -100,6 +100,10 @@ class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
                     raise GdlError(f"a process of {self.name} has not answered for {_PATIENCE:.0f} s; it was given up")
                 answers.append(pipe.recv())
         except (EOFError, OSError) as error:
+            gone = wait([process.sentinel for process in self._processes], 1)
+            for process in self._processes:
+                if process.sentinel in gone:
+                    process.join(1)  # its pipe may be closed before its exit code is known
             codes = [process.exitcode for process in self._processes if process.exitcode is not None]
             told = f" (exit code {codes[0]})" if codes else ""
             raise GdlError(f"a process of {self.name} died{told}; the same command goes on") from error
