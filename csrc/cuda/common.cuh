@@ -127,7 +127,7 @@ __device__ inline uint64_t forgotten(uint64_t v) {
 }
 
 // The words of a key for Philox's rounds fill twenty registers. Where kKept they are made once. Else they are made for every
-// quad: twenty more additions, but half again as many threads find room, which is better where memory is waited for.
+// quad: twenty more additions, but more threads find room, which is better where memory is waited for.
 template <bool kKept> struct Generator {
   uint64_t seed, offset;
   const int64_t* row_keys;

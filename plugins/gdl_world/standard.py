@@ -1,6 +1,6 @@
 """What a controller knows, in standard units: each number less its mean, over its deviation, as random ones meet it.
 
-An LSTM's cell may be fifty times as long as a point of V and hardly change. A controller of random weights would be
+An LSTM's cell may be much longer than a point of V and hardly change. A controller of random weights would be
 ruled by what is constant in it, and evolution would first have to unlearn that.
 """
 
