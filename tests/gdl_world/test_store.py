@@ -35,6 +35,10 @@ def _store(folder: Path, key: str = "toys") -> Store:
     return Store(folder, ENV.shape, 0, key, ENV.described)
 
 
+def _full(*given: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def _silent(*numbers: Any, **parts: Any) -> None:
     """Progress that nobody watches."""
 
@@ -95,12 +99,8 @@ def test_what_a_kill_left_is_cut_off(tmp_path: Path) -> None:
 def test_a_full_disk_costs_what_was_being_added_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = _store(tmp_path)
     collect(ENV, baseline("random", ENV), store, 5, Noise(3), _silent, never)
-
-    def full(*given: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr("gdl_world.store.os.fsync", full)
+        patch.setattr("gdl_world.store.os.fsync", _full)
         with pytest.raises(StorageError, match="no space left"):
             collect(ENV, baseline("random", ENV), store, 9, Noise(3), _silent, never)
     assert len(_store(tmp_path).episodes) == 5
@@ -132,12 +132,8 @@ def test_a_disk_that_fills_up_while_it_is_played_is_told_of(tmp_path: Path, monk
     monkeypatch.setattr("gdl_world.collect._IN_MEMORY", 0)
     store = _store(tmp_path)
     collect(ENV, baseline("random", ENV), store, 5, Noise(3), _silent, never)
-
-    def full(*given: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr("gdl_world.collect.np.ascontiguousarray", full)
+        patch.setattr("gdl_world.collect.np.ascontiguousarray", _full)
         with pytest.raises(StorageError, match="no space left"):
             collect(ENV, baseline("random", ENV), store, 9, Noise(3), _silent, never)
     assert len(_store(tmp_path).episodes) == 5

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from gdl_core.arguments import StepArguments
-from gdl_core.errors import DataError, did_you_mean
+from gdl_core.errors import DataError
 from gdl_core.values import TrainedModel
 from gdl_world.fit import is_a, need_agent
-from gdl_world.steps.inputs import AgentModel, EnvironmentInput
+from gdl_world.steps.inputs import AgentModel, EnvironmentInput, dreams_of_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +32,7 @@ class Arguments(StepArguments):
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """Check that each dream is that of an agent."""
-        for name in self.dreams:
-            if name not in self.agents:
-                yield ("dreams", name), f"no agent is called '{name}'{did_you_mean(name, self.agents)}"
+        return dreams_of_nobody(self.dreams, self.agents)
 
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """An agent acts."""
