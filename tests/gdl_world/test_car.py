@@ -16,7 +16,8 @@ pytest.importorskip("Box2D", reason="needs the extra box2d")
 from gymnasium.envs.box2d.car_racing import CarRacing
 
 from gdl_world.baselines import baseline
-from gdl_world.envs.car import PIXELS, Car
+from gdl_world.envs.car import Car
+from gdl_world.envs.car_view import PIXELS
 from gdl_world.envs.catalogue import CarSettings, find
 from gdl_world.play import play
 

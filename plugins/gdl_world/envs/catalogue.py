@@ -124,7 +124,8 @@ def _car(settings: Settings) -> Environment:
 
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-    from gdl_world.envs.car import PIXELS, STEPS, Car
+    from gdl_world.envs.car import STEPS, Car
+    from gdl_world.envs.car_view import PIXELS
 
     shape, skip, renderer = (3, PIXELS, PIXELS), settings.skip, settings.renderer
     told = settings.model_dump(exclude={"workers"})
