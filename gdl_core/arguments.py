@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gdl_core.config import Settings
-from gdl_core.specs import Kind, Role, a_kind
+from gdl_core.specs import Kind, Role, a_kind, one_of
 
 if TYPE_CHECKING:
     from gdl_core.registry import Registry
@@ -29,11 +29,15 @@ _ALSO: dict[str, str] = {"episodes": "dataset"}
 
 @dataclass(frozen=True)
 class Promise:
-    """What a step will give, known before it runs: stands for the value while a recipe is checked."""
+    """What a step will give, known before it runs: stands for the value while a recipe is checked.
+
+    `makes` is the kind of value that samples of a model or dataset are shown as; None where that is not known.
+    """
 
     step: str
     kind: Kind
     roles: frozenset[str] = frozenset()
+    makes: Kind | None = "image"
 
 
 class Accepts:
@@ -88,7 +92,7 @@ class Accepts:
         return f"$step that gives {self._words()['kinds']}" + (", or a file" if self.files else "")
 
     def _words(self) -> dict[str, str]:
-        return {"kinds": " or ".join(a_kind(kind) for kind in self.kinds)}
+        return {"kinds": one_of(self.kinds)}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def read(value: Any, info: core_schema.ValidationInfo) -> Any:
@@ -116,6 +120,19 @@ class StepArguments(Settings):
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """Return the roles of the model that the step will give, for steps that give a model."""
         return frozenset()
+
+    def gives_kind(self, registry: Registry, kind: Kind) -> Kind | None:
+        """Return the kind of value that the step will give, where it depends on what it is given; None: not known.
+
+        Args:
+            registry: what plugins offer.
+            kind: that the step's spec names.
+        """
+        return kind
+
+    def makes(self, registry: Registry) -> Kind | None:
+        """Return what samples of the model or dataset that the step will give are shown as; None: not known."""
+        return "image"
 
     @classmethod
     def refine_schema(cls, schema: dict[str, Any], definitions: dict[str, Any], registry: Registry) -> None:

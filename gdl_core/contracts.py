@@ -24,6 +24,7 @@ from gdl_core.specs import ROLES
 
 if TYPE_CHECKING:
     from gdl_core.data.dataset import Dataset
+    from gdl_core.forms import Form
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class Model(nn.Module):
         style_shape: (layers, width) of the styles that a model of the role `styles` makes its samples of.
         input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
         observed: what the likelihood is of: "binary" values, 0 or 1, or "continuous" ones, of which it is a density.
+        form: what its samples are to a person, where they are not pictures; None: pictures, or plain numbers.
         uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them;
             one whose settings name the column that it is conditioned on sets it for itself alone.
         conditions: categories of each column that samples can be asked for by; `prior` and `sample` of a model that
@@ -150,6 +152,7 @@ class Model(nn.Module):
     style_shape: tuple[int, int] = (0, 0)
     input_range: tuple[float, float] | None = None
     observed: Literal["binary", "continuous"] = "continuous"
+    form: Form | None = None
     uses_columns: bool = False
     conditions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 

@@ -7,6 +7,7 @@ so listing, checking and `--help` stay fast and one broken file harms only itsel
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, get_args
@@ -40,6 +41,16 @@ def a_kind(kind: str) -> str:
     if kind in ("text", "notes", "audio", "frames", "episodes"):
         return kind
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def one_of(kinds: Iterable[str]) -> str:
+    """Return kinds of value that will do, in words.
+
+    >>> one_of(["image", "text", "latent"])
+    'an image, text or a latent'
+    """
+    *others, last = (a_kind(kind) for kind in kinds)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def load_target(target: str) -> Any:
@@ -84,6 +95,7 @@ class ModelSpec(Spec):
     """A model: `target` names a subclass of `gdl_core.contracts.Model`, `config` a pydantic model (torch-free).
 
     `fitted` says that it learns at once, by `Model.fit`, so that a recipe says neither how long nor in what batches.
+    `makes` is the kind of value that its samples are shown as; a model of texts learns from datasets of texts alone.
     """
 
     target: str
@@ -91,6 +103,7 @@ class ModelSpec(Spec):
     roles: tuple[Role, ...]
     source: str = ""
     fitted: bool = False
+    makes: Kind = "image"
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,8 @@ class StepSpec(Spec):
 class DatasetSpec(Spec):
     """A dataset: `config` names a pydantic model (torch-free), `target` a function `(config, context) -> Dataset`.
 
-    In a recipe it is a step: `do: digits`. `extra` is the optional dependency that it needs, if any.
+    In a recipe it is a step: `do: digits`. `extra` is the optional dependency that it needs, if any. `makes` is the
+    kind of value that its samples are shown as.
     """
 
     target: str
@@ -121,6 +135,7 @@ class DatasetSpec(Spec):
     extra: str = ""
     licence: str = ""
     version: int = 1
+    makes: Kind = "image"
 
 
 @dataclass(frozen=True)
@@ -147,7 +162,8 @@ class MeasureSpec(Spec):
 
     `roles` are the roles that the measured model must fill. `extra` is the optional dependency that it needs, if any.
     `judged` says that it gives nothing without a probe (`features` of the step `measure`), `weights` that it gives
-    nothing without those of the FID Inception (`inception` there).
+    nothing without those of the FID Inception (`inception` there). `kinds` are those that samples have to be of; empty:
+    it does not matter what they are.
     """
 
     target: str
@@ -155,6 +171,7 @@ class MeasureSpec(Spec):
     extra: str = ""
     judged: bool = False
     weights: bool = False
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 from gdl_core.errors import printable
 from gdl_core.recipe import Observer
 
+_SHOWN = 60  # letters of a line that has begun
+
 
 class Display(Observer):
     """An observer that takes hold of the terminal inside a `with` block."""
@@ -32,6 +34,23 @@ class Display(Observer):
     def say(self, text: str) -> None:
         """Show a line between runs."""
         click.echo(text)
+
+
+class _Lines:
+    """A text that comes in pieces, as whole lines."""
+
+    def __init__(self) -> None:
+        self.rest = ""
+
+    def add(self, text: str) -> list[str]:
+        """Take a piece; return the lines that are whole now."""
+        *whole, self.rest = (self.rest + text).split("\n")
+        return whole
+
+    def end(self) -> list[str]:
+        """Return what is left, as a line if there is any."""
+        rest, self.rest = self.rest, ""
+        return [rest] if rest else []
 
 
 def _parts(parts: dict[str, float]) -> str:
@@ -52,6 +71,7 @@ class PlainDisplay(Display):
         self._said = 0.0
         self._began = 0.0
         self._folder = Path()
+        self._text = _Lines()
 
     def run_start(self, folder: Path, title: str, steps: Sequence[str]) -> None:
         self._folder = folder
@@ -71,7 +91,13 @@ class PlainDisplay(Display):
     def note(self, step: str, text: str) -> None:
         click.echo(f"{step}: {text}")
 
+    def piece(self, step: str, text: str) -> None:
+        for line in self._text.add(text):
+            click.echo(line)
+
     def step_end(self, step: str, outputs: list[Path], cached: bool, error: BaseException | None) -> None:
+        for line in self._text.end():
+            click.echo(line)
         if error is None:
             what = "unchanged" if cached else f"done in {time.monotonic() - self._began:.1f} s"
             click.echo(f"{step}: {what}{': ' if outputs else ''}{_names(outputs)}")
@@ -109,6 +135,9 @@ class JsonDisplay(Display):
     def note(self, step: str, text: str) -> None:
         self._say("note", step=step, text=text)
 
+    def piece(self, step: str, text: str) -> None:
+        self._say("piece", step=step, text=text)
+
     def step_end(self, step: str, outputs: list[Path], cached: bool, error: BaseException | None) -> None:
         told = None if error is None else str(error)
         self._say("step_end", step=step, outputs=[str(path) for path in outputs], cached=cached, error=told)
@@ -130,12 +159,13 @@ class RichDisplay(Display):
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[parts]}"),
+            TextColumn("{task.fields[parts]}", markup=False),
             console=self.console,
             transient=True,
         )
         self._task: Any = None
         self._began = 0.0
+        self._text = _Lines()
 
     def __enter__(self) -> Display:
         self.bars.start()
@@ -159,12 +189,20 @@ class RichDisplay(Display):
 
     def progress(self, step: str, done: int, total: int, parts: dict[str, float]) -> None:
         if self._task is not None:
-            self.bars.update(self._task, completed=done, total=total, parts=_parts(parts))
+            shown = _parts(parts) or self._text.rest[-_SHOWN:]
+            self.bars.update(self._task, completed=done, total=total, parts=shown)
 
     def note(self, step: str, text: str) -> None:
         self.console.print(f"  {step}: {text}", style="yellow", markup=False, highlight=False)
 
+    def piece(self, step: str, text: str) -> None:
+        """Show whole lines above the bar; what has begun stands beside it."""
+        for line in self._text.add(text):
+            self.say(line)
+
     def step_end(self, step: str, outputs: list[Path], cached: bool, error: BaseException | None) -> None:
+        for line in self._text.end():
+            self.say(line)
         self._clear()
         if error is None:
             took = "unchanged" if cached else f"{time.monotonic() - self._began:.1f} s"

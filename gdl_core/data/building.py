@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gdl_core.data.dataset import Dataset, fingerprint
 from gdl_core.data.split import split
 from gdl_core.data.truth import Truth
+from gdl_core.forms import Form
 from gdl_core.noise import Noise
 from gdl_core.values import Column
 
@@ -53,6 +54,7 @@ def finish(
     digest: str = "",
     notes: Sequence[str] = (),
     truth: Truth | None = None,
+    form: Form | None = None,
 ) -> Dataset:
     """Return the dataset, with its split drawn and its notes told.
 
@@ -65,6 +67,7 @@ def finish(
         digest: hex digest of `data` where it is known already; otherwise the data are read through once.
         notes: sentences for the run's report; the first 20 are told, all are kept in the dataset.
         truth: the distribution that the samples were drawn from, where it is known.
+        form: what samples are to a person, where they are not pictures; `digest` has to tell of it too.
     """
     chosen = split(len(data), held_out, context.noise.stream("split")) if isinstance(held_out, float) else held_out
     for note in notes[:_NOTES_TOLD]:
@@ -72,4 +75,4 @@ def finish(
     if len(notes) > _NOTES_TOLD:
         context.note(f"{name}: {len(notes) - _NOTES_TOLD} more notes are kept with the dataset")
     key = fingerprint(name, list(data.shape), digest or data, dict(columns), chosen)
-    return Dataset(name, data, columns, chosen, key, tuple(notes), truth)
+    return Dataset(name, data, columns, chosen, key, tuple(notes), truth, form)

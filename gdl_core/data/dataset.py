@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gdl_core.data.truth import Truth
+    from gdl_core.forms import Form
 
     Indices = Sequence[int] | NDArray[np.int64] | Tensor
 
 _FINITE_CHUNK = 1 << 22
+_CODES = (np.int16, np.int32)  # exact as float32 as far as there are so many letters or notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +34,14 @@ class Dataset:
 
     Args:
         name: name of the dataset, e.g. "digits".
-        data: (n, *shape); uint8 pictures (n, channels, height, width), anything else float32. Kept as a read-only view.
+        data: (n, *shape); uint8 pictures (n, channels, height, width); whole numbers of 16 or 32 bits, which stand for
+            letters or notes and need a `form`; anything else float32. Kept as a read-only view.
         columns: labels, factors and attributes, each with n values. Generative training never sees them.
         held_out: indices of the samples that are never trained on.
         fingerprint: hex digest of the contents and of the settings that made them; see `fingerprint`.
         notes: what a person should know, e.g. files left out and why.
         truth: the distribution that the samples were drawn from, where it is known. Training never sees it.
+        form: what samples are to a person, where they are not pictures; None: pictures, or plain numbers.
 
     Raises:
         DataError: the parts do not fit together, or the data hold numbers that are not finite.
@@ -51,10 +55,11 @@ class Dataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
     truth: Truth | None = None
+    form: Form | None = None
     train: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        data = _checked(self.name, self.data)
+        data = _checked(self.name, self.data, self.form is not None)
         n = len(data)
         for name, column in self.columns.items():
             if np.shape(column.values) != (n,):
@@ -85,11 +90,11 @@ class Dataset:
         return bool(self.data.dtype == np.uint8)
 
     def tensor(self, indices: Indices) -> Tensor:
-        """Return samples as a new float32 tensor (len(indices), *shape): pictures in [0, 1], vectors as they are."""
+        """Return samples as a new float32 tensor (len(indices), *shape): pictures in [0, 1], others as they are."""
         import torch
 
         rows = torch.from_numpy(self._rows(indices))
-        return rows.to(torch.float32).div_(255.0) if self.is_pictures else rows
+        return rows.to(torch.float32).div_(255.0) if self.is_pictures else rows.to(torch.float32)
 
     def targets(self, indices: Indices) -> dict[str, Tensor]:
         """Return the columns of samples: int64 codes of categories, float32 numbers, each (len(indices),)."""
@@ -172,12 +177,14 @@ def _digest(digest: hashlib.blake2b, part: object) -> None:
         digest.update(f"{len(text)}:{text};".encode())
 
 
-def _checked(name: str, data: NDArray[Any]) -> NDArray[Any]:
+def _checked(name: str, data: NDArray[Any], has_form: bool) -> NDArray[Any]:
     """Return the data as a read-only plain array (a memory map stays mapped)."""
     array: NDArray[Any] = np.asarray(data).view()
     if array.dtype == np.uint8:
         if array.ndim != 4 or array.shape[1] not in (1, 3, 4):
             raise DataError(f"{name}: pictures are (n, channels, height, width), got {array.shape}")
+    elif has_form and array.dtype in _CODES and array.ndim > 1:
+        return array
     elif array.dtype != np.float32 or array.ndim < 2:
         raise DataError(f"{name}: samples are uint8 pictures or float32 (n, …), got {array.dtype} {array.shape}")
     else:

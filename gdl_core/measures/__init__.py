@@ -15,6 +15,7 @@ MEASURES: tuple[MeasureSpec, ...] = (
         "Error of held-out samples after encoding and decoding, beside the mean sample and PCA of the same size.",
         target="gdl_core.measures.reconstruction:measure",
         roles=("encodes", "decodes"),
+        kinds=("image",),
     ),
     MeasureSpec(
         "active_units",
@@ -51,18 +52,21 @@ MEASURES: tuple[MeasureSpec, ...] = (
         "The largest step over the mean step along straight lines between held-out samples.",
         target="gdl_core.measures.smoothness:measure",
         roles=("encodes", "decodes"),
+        kinds=("image",),
     ),
     MeasureSpec(
         "precision_recall",
         "How many samples lie among the data, and how much of the data lies among samples; density and coverage too.",
         target="gdl_core.measures.precision_recall:measure",
         roles=("samples",),
+        kinds=("image",),
     ),
     MeasureSpec(
         "memorisation",
         "The share of samples nearer to a training sample than held-out ones are.",
         target="gdl_core.measures.memorisation:measure",
         roles=("samples",),
+        kinds=("image",),
     ),
     MeasureSpec(
         "frechet",
@@ -70,6 +74,7 @@ MEASURES: tuple[MeasureSpec, ...] = (
         target="gdl_core.measures.frechet:measure",
         roles=("samples",),
         extra="metrics",
+        kinds=("image",),
     ),
     MeasureSpec(
         "fid",
@@ -78,12 +83,14 @@ MEASURES: tuple[MeasureSpec, ...] = (
         roles=("samples",),
         extra="metrics",
         weights=True,
+        kinds=("image",),
     ),
     MeasureSpec(
         "sharpness",
         "How much edge the samples have, as a share of that of held-out pictures, beside blurred ones.",
         target="gdl_core.measures.sharpness:measure",
         roles=("samples",),
+        kinds=("image",),
     ),
     MeasureSpec(
         "attribute_shares",
@@ -91,6 +98,7 @@ MEASURES: tuple[MeasureSpec, ...] = (
         target="gdl_core.measures.attribute_shares:measure",
         roles=("samples",),
         judged=True,
+        kinds=("image",),
     ),
     MeasureSpec(
         "dependence",
@@ -98,12 +106,14 @@ MEASURES: tuple[MeasureSpec, ...] = (
         target="gdl_core.measures.dependence:measure",
         roles=("samples",),
         judged=True,
+        kinds=("image",),
     ),
     MeasureSpec(
         "likelihood",
         "How probable held-out samples are: importance-weighted bounds of log p(x) with up to 5,000 draws.",
         target="gdl_core.measures.likelihood:measure",
         roles=("scores",),
+        kinds=("image",),
     ),
     MeasureSpec(
         "accuracy",
@@ -116,5 +126,6 @@ MEASURES: tuple[MeasureSpec, ...] = (
         "The share of decodes that are as near to real samples as real ones are, by distance from the data.",
         target="gdl_core.measures.strays:measure",
         roles=("encodes", "decodes"),
+        kinds=("image",),
     ),
 )

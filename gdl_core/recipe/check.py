@@ -174,17 +174,17 @@ class _Checker:
         cache = self._plain(nodes.cache, nodes).value if nodes.cache is not None else True
         if nodes.cache is not None and not isinstance(cache, bool):
             self.fault("'cache' should be true or false", nodes.cache.mark)
-        kind: Kind = spec.gives if isinstance(spec, StepSpec) else "dataset"
-        save = self._save(nodes, kind if spec is not None else None)
         arguments = self._arguments(nodes, spec, raw) if spec is not None else None
+        promise = self._promise(nodes, spec, arguments, raw)
+        save = self._save(nodes, None if promise is None else promise.kind)
         self.resolver.enter(nodes.name)
         clean = before == len(self.faults) + len(self.resolver.faults)
-        if spec is None or arguments is None or not clean:
+        if spec is None or arguments is None or promise is None or not clean:
             self.broken.add(nodes.name)
-            roles = frozenset[str](ROLES)
-            self.promises[nodes.name] = Promise(nodes.name, kind, roles)
+            kind = spec.gives if isinstance(spec, StepSpec) else "dataset"
+            known = promise or Promise(nodes.name, kind, makes=None)
+            self.promises[nodes.name] = replace(known, roles=frozenset[str](ROLES))
             return None
-        promise = Promise(nodes.name, kind, self._roles(arguments, nodes))
         self.promises[nodes.name] = promise
         return CheckedStep(nodes.name, spec, arguments, raw, refs_in(raw), seed, save, bool(cache), promise)
 
@@ -290,14 +290,35 @@ class _Checker:
     def _refers_to_broken(self, node: Node) -> bool:
         return isinstance(node.value, str) and node.value.strip("${}") in self.broken
 
-    def _roles(self, arguments: BaseModel, nodes: StepNodes) -> frozenset[str]:
-        if not isinstance(arguments, StepArguments):
-            return frozenset()
+    def _promise(
+        self, nodes: StepNodes, spec: StepSpec | DatasetSpec | None, arguments: BaseModel | None, raw: dict[str, Any]
+    ) -> Promise | None:
+        """Return what a step will give; None if that depends on what is wrong with it."""
+        if spec is None:
+            return None
+        if isinstance(spec, DatasetSpec):
+            return Promise(nodes.name, "dataset", makes=spec.makes)
+        if arguments is None:
+            with suppress(Exception):  # what is wrong with them is told already
+                model: type[BaseModel] = self.registry.load(spec, "arguments")
+                return self._told(nodes.name, spec, model.model_construct(**fill(raw, self.promises)))
+            return None
         try:
-            return arguments.gives_roles(self.registry)
+            return self._told(nodes.name, spec, arguments)
         except GdlError as error:
             self.fault(str(error), nodes.do.mark)
-            return frozenset()
+        except Exception as error:
+            self.fault(self._bug(spec, error), nodes.do.mark)
+        return None
+
+    def _told(self, name: str, spec: StepSpec, arguments: BaseModel) -> Promise | None:
+        """Return what the arguments of a step say that it will give."""
+        if not isinstance(arguments, StepArguments):
+            return Promise(name, spec.gives)
+        kind = arguments.gives_kind(self.registry, spec.gives)
+        if kind is None:
+            return None
+        return Promise(name, kind, arguments.gives_roles(self.registry), arguments.makes(self.registry))
 
     def _save(self, nodes: StepNodes, kind: Kind | None) -> tuple[str, ...]:
         if nodes.save is None:

@@ -30,6 +30,7 @@ class Surroundings:
         cancelled: true once the user has asked to stop.
         progress: called as progress(step's name, done, total, losses).
         note: called as note(step's name, sentence).
+        piece: called as piece(step's name, piece of a text that is being made).
     """
 
     base: Path
@@ -38,6 +39,7 @@ class Surroundings:
     cancelled: Callable[[], bool]
     progress: Callable[[str, int, int, dict[str, float]], None] = lambda name, done, total, parts: None
     note: Callable[[str, str], None] = lambda name, text: None
+    piece: Callable[[str, str], None] = lambda name, text: None
 
 
 def compute(step: CheckedStep, inputs: dict[str, Any], state: Path, around: Surroundings, notes: list[str]) -> Any:
@@ -77,6 +79,7 @@ def compute(step: CheckedStep, inputs: dict[str, Any], state: Path, around: Surr
         cancelled=around.cancelled,
         notes=notes,
         tell=lambda text: around.note(step.name, text),
+        piece=lambda text: around.piece(step.name, text),
     )
     value = around.registry.load(spec, "target")(arguments, context)
     kind = getattr(value, "kind", None)

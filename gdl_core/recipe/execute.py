@@ -110,7 +110,8 @@ def _lead(
         run_folder = RunFolder.open(folder)
         plan = make_plan(recipe, registry, FileHashes.remembered(leave_out=folder))
         observers = Observers(observer, PluginObserver(registry, folder))
-        around = Surroundings(recipe.base, registry, device, cancelled, observers.progress, observers.note)
+        tell = observers.progress, observers.note, observers.piece
+        around = Surroundings(recipe.base, registry, device, cancelled, *tell)
         run = _Run(recipe, plan, run_folder, observers, around, shared, say)
         return run.all(with_inputs(recipe, only), with_dependents(recipe, force))
 

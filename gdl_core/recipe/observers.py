@@ -24,6 +24,9 @@ class Observer:
     def note(self, step: str, text: str) -> None:
         """A step says something for the report."""
 
+    def piece(self, step: str, text: str) -> None:
+        """A step has made a piece of a text."""
+
     def step_end(self, step: str, outputs: list[Path], cached: bool, error: BaseException | None) -> None:
         """A step ended, was found unchanged (`cached`), or failed."""
 
@@ -77,6 +80,10 @@ class Observers(Observer):
     def note(self, step: str, text: str) -> None:
         for observer in self.observers:
             observer.note(step, printable(text))
+
+    def piece(self, step: str, text: str) -> None:
+        for observer in self.observers:
+            observer.piece(step, printable(text, keep="\n"))
 
     def step_end(self, step: str, outputs: list[Path], cached: bool, error: BaseException | None) -> None:
         for observer in self.observers:

@@ -101,6 +101,10 @@ def _check_fields(spec: Spec, hook: str) -> None:
         )
     if isinstance(spec, ModelSpec | MeasureSpec):
         _check_words(spec, hook, "role", spec.roles, ROLES)
+    if isinstance(spec, ModelSpec | DatasetSpec):
+        _check_words(spec, hook, "kind", (spec.makes,), KINDS)
+    if isinstance(spec, MeasureSpec):
+        _check_words(spec, hook, "kind", spec.kinds, KINDS)
     if isinstance(spec, StepSpec):
         _check_words(spec, hook, "kind", (spec.gives,), KINDS)
     if isinstance(spec, FormatSpec):

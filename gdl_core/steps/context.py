@@ -31,6 +31,7 @@ class StepContext:
         progress: call as progress(done, total, **losses).
         cancelled: true once the user has asked to stop.
         notes: sentences for the run's report.
+        piece: call with each piece of a text as it is made, for whoever looks on.
     """
 
     name: str
@@ -42,6 +43,7 @@ class StepContext:
     progress: Callable[..., None] = _silent
     cancelled: Callable[[], bool] = lambda: False
     notes: list[str] = field(default_factory=list)
+    piece: Callable[[str], None] = lambda text: None
 
     def note(self, text: str) -> None:
         """Add a sentence to the run's report."""

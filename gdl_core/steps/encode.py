@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from gdl_core.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import EncodingModel
-from gdl_core.values import Column, Images, Latents
+from gdl_core.arguments import StepArguments
+from gdl_core.steps.inputs import EncodingModel, SamplesInput
+from gdl_core.steps.shown import SAMPLES, samples_wanted
+from gdl_core.values import Column, Latents
 
 if TYPE_CHECKING:
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -18,27 +21,31 @@ class Arguments(StepArguments):
     """Arguments of `encode`."""
 
     model: EncodingModel = Field(description="a model that encodes")
-    data: Annotated[Any, Accepts("dataset", "image", files=True)] = Field(description="a dataset, pictures or a file")
+    data: SamplesInput = Field(description="a dataset, samples (pictures, texts) or a file")
     held_out: bool | None = Field(None, description="of a dataset: true for held-out, false for training, none for all")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that samples are of the model's kind."""
+        if message := samples_wanted(self.model, [self.data]):
+            yield ("data",), message
 
 
 def run(arguments: Arguments, context: StepContext) -> Latents:
     """Return posterior means and log-variances."""
     from gdl_core.latent.tiles import encode_rows
-    from gdl_core.steps.inputs import fit_pictures, load, need_pictures, ready, to_tensor
+    from gdl_core.steps.inputs import as_samples, load, ready
 
     trained = arguments.model
     ready([trained], context)
-    data = load(arguments.data, context, Images)
+    data = load(arguments.data, context, *SAMPLES)
     columns: dict[str, Column] = {}
 
     def progress(done: int, total: int) -> None:
         context.progress(done, total)
         context.check_cancelled()
 
-    if isinstance(data, Images):
-        need_pictures(trained, "encoding pictures")
-        posterior = encode_rows(trained, to_tensor(fit_pictures(data.pixels, trained.data_shape)), progress=progress)
+    if data.kind in SAMPLES:
+        posterior = encode_rows(trained, as_samples(trained, data), progress=progress)
     else:
         rows = data.where(held_out=arguments.held_out)
         posterior = encode_rows(trained, data, rows, progress=progress)

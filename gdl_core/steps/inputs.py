@@ -16,7 +16,8 @@ from gdl_core.arguments import Accepts, Promise
 from gdl_core.errors import DataError, MediaError
 from gdl_core.media.raster import to_image, to_pixels
 from gdl_core.media.sheet import flatten
-from gdl_core.specs import a_kind
+from gdl_core.specs import Kind, a_kind, one_of
+from gdl_core.steps.shown import SAMPLES, form_of, read
 from gdl_core.values import Images, Latents, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -30,29 +31,9 @@ def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-
-
 def roles_of(model: TrainedModel | Promise) -> frozenset[str]:
     """Return the roles of a model, or of what stands for it while a recipe is checked."""
     return model.roles if isinstance(model, Promise) else model.model.roles()
-
-
-def pictures_want_encoder(models: Sequence[TrainedModel | Promise], places: Sequence[Any]) -> str:
-    """Return what is wrong with giving pictures to a model that does not encode, or nothing.
-
-    Args:
-        models: the models, or what stands for them while a recipe is checked.
-        places: where they are to go: pictures and latent points, what stands for them, or paths of files.
-    """
-    pictures = any(
-        place.suffix.lower() in _PICTURES if isinstance(place, Path) else getattr(place, "kind", "") == "image"
-        for place in places
-    )
-    if pictures and not all("encodes" in roles_of(model) for model in models):
-        told = "pictures need a model that encodes, which this one does not"
-        return f"{told}; give it latent points (do: prior, or do: invert)"
-    return ""
 
 
 def data_wants_encoder(model: TrainedModel | Promise, data: Any) -> str:
@@ -69,8 +50,11 @@ DecodingModel = Annotated[TrainedModel, Accepts("model", roles=("decodes",))]
 EncodingModel = Annotated[TrainedModel, Accepts("model", roles=("encodes",))]
 LatentModel = Annotated[TrainedModel, Accepts("model", roles=("encodes", "decodes"))]
 
-Point = Annotated[Images | Latents | Path, Accepts("image", "latent", files=True)]
-"""Places in a latent space: pictures (to be encoded), latent points, or a file of either."""
+Point = Annotated[Any, Accepts(*SAMPLES, "latent", files=True)]
+"""Places in a latent space: samples (to be encoded: pictures, texts), latent points, or a file of either."""
+
+SamplesInput = Annotated[Any, Accepts("dataset", *SAMPLES, files=True)]
+"""Samples: a dataset, pictures, texts, or a file of them."""
 
 Direction = Annotated[Vector | Path, Accepts("vector", files=True)]
 
@@ -80,7 +64,7 @@ Where = dict[str, str | int | float | bool]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def load(value: Any, context: StepContext, *kinds: type) -> Any:
+def load(value: Any, context: StepContext, *kinds: Kind) -> Any:
     """Return a value, read from its file if it is a path.
 
     Raises:
@@ -89,9 +73,8 @@ def load(value: Any, context: StepContext, *kinds: type) -> Any:
     if not isinstance(value, Path):
         return value
     found = media.read(value, context.registry)
-    if not isinstance(found, kinds):
-        wanted = " or ".join(a_kind(kind.kind) for kind in kinds)  # type: ignore[attr-defined]
-        raise MediaError(f"{value.name} holds {a_kind(found.kind)}, but {wanted} is needed")
+    if found.kind not in kinds:
+        raise MediaError(f"{value.name} holds {a_kind(found.kind)}, but {one_of(kinds)} is needed")
     return found
 
 
@@ -191,20 +174,33 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()).to(torch.float32).div_(255.0)
 
 
-def latent_points(trained: TrainedModel, value: Any, context: StepContext) -> Tensor:
-    """Return places in a model's latent space, float32 (n, *latent shape) on the CPU; pictures give posterior means.
+def as_samples(trained: TrainedModel, value: Any) -> Tensor:
+    """Return pictures, texts or notes as a model takes them, float32 (n, *data shape).
 
     Raises:
-        DataError: latent points of another shape.
+        DataError: the model is of other samples.
+    """
+    import torch
+
+    if isinstance(value, Images) and form_of(trained) is None:
+        need_pictures(trained, "encoding pictures")
+        return to_tensor(fit_pictures(value.pixels, trained.data_shape))
+    return torch.from_numpy(read(trained, value))
+
+
+def latent_points(trained: TrainedModel, value: Any, context: StepContext) -> Tensor:
+    """Return places in a model's latent space, float32 (n, *latent shape) on the CPU; samples give posterior means.
+
+    Raises:
+        DataError: latent points of another shape, or samples of another kind.
     """
     import torch
 
     from gdl_core.latent.tiles import encode_rows
 
-    value = load(value, context, Images, Latents)
-    if isinstance(value, Images):
-        need_pictures(trained, "encoding pictures")
-        return encode_rows(trained, to_tensor(fit_pictures(value.pixels, trained.data_shape))).mean
+    value = load(value, context, *SAMPLES, "latent")
+    if not isinstance(value, Latents):
+        return encode_rows(trained, as_samples(trained, value)).mean
     points = torch.from_numpy(value.mean.copy())
     if tuple(points.shape[1:]) != tuple(trained.model.latent_shape):
         raise DataError(

@@ -53,7 +53,7 @@ def run(arguments: Arguments, context: StepContext) -> Latents:
             f"{trained.name} have {tuple(trained.data_shape)}; take a probe of the same set"
         )
     ready([trained, *([probe] if probe else [])], context)
-    pictures = load(arguments.input, context, Images)
+    pictures = load(arguments.input, context, "image")
     x = to_tensor(fit_pictures(pictures.pixels, trained.data_shape))
 
     def progress(done: int, total: int) -> None:

@@ -75,7 +75,7 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
         same_shape([trained, probe])
     ready([trained, *([probe] if probe else [])], context)
     z = _beginnings(arguments, context)
-    vectors: list[Vector] = [load(vector, context, Vector) for vector in arguments.vectors]
+    vectors: list[Vector] = [load(vector, context, "vector") for vector in arguments.vectors]
     grids: list[Grid] = []
     rows: list[tuple[Cell, ...]] = []
     columns: list[str] = []
@@ -162,10 +162,10 @@ def _beginnings(arguments: Arguments, context: StepContext) -> NDArray[np.float3
 
     trained, wanted = arguments.model, max(arguments.n, arguments.judged if arguments.probe else 0)
     if arguments.of is not None:
-        return latent_points(trained, load(arguments.of, context, Latents), context).numpy()
+        return latent_points(trained, load(arguments.of, context, "latent"), context).numpy()
     if arguments.data is None:
         return prior_rows(trained, wanted, context.noise.stream("sample")).numpy()
-    data = load(arguments.data, context, Images)
+    data = load(arguments.data, context, "image")
     if isinstance(data, Images):
         x = to_tensor(fit_pictures(data.pixels, trained.data_shape))
     else:

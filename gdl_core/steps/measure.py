@@ -11,6 +11,7 @@ from gdl_core.arguments import Accepts, DatasetInput, StepArguments
 from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
 from gdl_core.steps.inputs import OneOrMore
+from gdl_core.steps.shown import makes_of, many
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Arguments(StepArguments):
                 wanted = "the published weights of the FID Inception: add inception, a safetensors file"
                 yield ("inception",), f"measure {spec.name} needs {wanted} (docs/measures.md says how to make it)"
             for model in self.model:
+                makes = makes_of(model)
+                if spec.kinds and makes is not None and makes not in spec.kinds:
+                    yield ("of", index), f"measure {spec.name} is of {many(spec.kinds[0])}, this model of {many(makes)}"
                 lacking = set(spec.roles) - set(_roles(model))
                 if lacking:
                     yield ("of", index), f"measure {spec.name} needs a model that {' and '.join(sorted(lacking))}"
@@ -91,7 +95,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         (name, trained, spec)
         for name, trained in zip(model_names(arguments.model), arguments.model, strict=True)
         for spec in wanted
-        if set(spec.roles) <= trained.model.roles()
+        if set(spec.roles) <= trained.model.roles() and (not spec.kinds or makes_of(trained) in spec.kinds)
     ]
     done = 0
 

@@ -103,7 +103,7 @@ def _sources(arguments: Arguments, view: TrainedModel, context: StepContext) -> 
     wanted = arguments.rows + arguments.columns
     if arguments.points is None:
         return prior_rows(view, wanted, context.noise.stream("sample"))
-    points = torch.from_numpy(load(arguments.points, context, Latents).mean.copy())
+    points = torch.from_numpy(load(arguments.points, context, "latent").mean.copy())
     if len(points) < wanted:
         raise DataError(
             f"mix: {arguments.rows} rows and {arguments.columns} columns need {wanted} points, 'from' has {len(points)}"

@@ -1,16 +1,19 @@
-"""`sample`: new pictures. Sample 5 alone is sample 5 of 64."""
+"""`sample`: new pictures, texts, notes. Sample 5 alone is sample 5 of 64."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.specs import Kind
 from gdl_core.steps.inputs import Where
-from gdl_core.values import Images, TrainedModel
+from gdl_core.steps.shown import makes_of
+from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -26,14 +29,19 @@ class Arguments(StepArguments):
     where: Where = Field({}, description="of a conditional model: the wanted category, like {label: 7}")
     columns: int = Field(0, ge=0, le=1000, description="pictures to a row of the sheet; 0 for nearly square")
 
+    def gives_kind(self, registry: Registry, kind: Kind) -> Kind | None:
+        """Samples are of the model's kind."""
+        return makes_of(self.model)
 
-def run(arguments: Arguments, context: StepContext) -> Images:
+
+def run(arguments: Arguments, context: StepContext) -> Any:
     """Return the samples `start` … `start + n − 1` of this step's seed, never a choice of them."""
-    from gdl_core.latent.tiles import decode_rows, prior_rows, sample_rows, to_pixels
-    from gdl_core.steps.inputs import need_pictures, ready
+    from gdl_core.latent.tiles import decode_rows, prior_rows, sample_rows
+    from gdl_core.steps.inputs import ready
+    from gdl_core.steps.shown import need_form, show
 
     trained = arguments.model
-    need_pictures(trained, "sample")
+    need_form(trained, "sample")
     ready([trained], context)
     noise = context.noise.stream("sample")
     if arguments.scale == 1.0:
@@ -42,4 +50,4 @@ def run(arguments: Arguments, context: StepContext) -> Images:
         z = prior_rows(trained, arguments.n, noise, arguments.start, arguments.where)
         z = trained.model.scaled(z, arguments.scale)
         x = decode_rows(trained, z, start=arguments.start)
-    return Images(to_pixels(x), columns=arguments.columns)
+    return show(trained, x, arguments.columns)

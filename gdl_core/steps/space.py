@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.latent.space_settings import Layers, SpaceSettings, Truncation, Which, refuse_layers_of_w
+from gdl_core.specs import Kind
+from gdl_core.steps.shown import makes_of
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ class Arguments(StepArguments):
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """Return the roles of a view: it samples and decodes."""
         return frozenset({"samples", "decodes"})
+
+    def makes(self, registry: Registry) -> Kind | None:
+        """Return what samples of the model that is named are shown as."""
+        return makes_of(self.model)
 
 
 def run(arguments: Arguments, context: StepContext) -> TrainedModel:

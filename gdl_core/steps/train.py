@@ -17,6 +17,8 @@ from gdl_core.config import Duration
 from gdl_core.errors import DataError, GdlError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
+from gdl_core.specs import Kind
+from gdl_core.steps.shown import makes_of, many
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:
@@ -80,6 +82,9 @@ class Arguments(StepArguments):
                     yield (key,), f"model {spec.name} is fitted at once, not in rounds; leave out '{key}'"
         elif self.duration is None:
             yield ("for",), f"model {spec.name} needs 'for': how long to train, like '40 epochs' or '2000 steps'"
+        makes = makes_of(getattr(self, "data", None))  # not there where something else is wrong with it
+        if makes is not None and makes != spec.makes:
+            yield ("data",), f"model {spec.name} learns from {many(spec.makes)}, but this dataset holds {many(makes)}"
         try:
             config_class.model_validate(self.settings)
         except ValidationError as error:
@@ -117,6 +122,13 @@ class Arguments(StepArguments):
             return frozenset(registry.find("model", self.model).roles)
         except GdlError:
             return frozenset()
+
+    def makes(self, registry: Registry) -> Kind | None:
+        """Return what samples of the model that is named are shown as."""
+        try:
+            return registry.find("model", self.model).makes
+        except GdlError:
+            return None
 
 
 def run(arguments: Arguments, context: StepContext) -> TrainedModel:

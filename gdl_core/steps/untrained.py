@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.specs import Kind
+from gdl_core.steps.shown import makes_of
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ class Arguments(StepArguments):
         from gdl_core.steps.inputs import roles_of
 
         return roles_of(self.model)
+
+    def makes(self, registry: Registry) -> Kind | None:
+        """Return what samples of the model that is named are shown as."""
+        return makes_of(self.model)
 
 
 def run(arguments: Arguments, context: StepContext) -> TrainedModel:

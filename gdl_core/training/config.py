@@ -26,7 +26,10 @@ class TrainingConfig(Settings):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads of torch; as they are if left out")
     held_out: int = Field(
-        1024, ge=0, description="held-out samples at most that each point of the curve is measured on"
+        1024,
+        ge=0,
+        description="held-out samples at most that each point of the curve is measured on; never more than were "
+        "trained on since the last one",
     )
     every: Duration | None = Field(
         None, description="distance of the curve's points; left out: one epoch, or a fiftieth of a duration in steps"

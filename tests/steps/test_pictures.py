@@ -123,7 +123,7 @@ def test_blending_several_people_gives_a_row_to_each(tmp_path: Path) -> None:
     assert len(sheet.pixels) == 6
     alone = do("blend", tmp_path, model=model, of=[Images(people.pixels[1:2]), "v.npz"], weights=[[1, 0], [1, 1]])
     assert np.array_equal(sheet.pixels[2:4], alone.pixels)
-    with pytest.raises(DataError, match="2, 3 pictures"):
+    with pytest.raises(DataError, match="2, 3 samples"):
         do("blend", tmp_path, model=model, of=[Images(people.pixels[:2]), people], weights=[[1, 1]])
 
 

@@ -87,7 +87,7 @@ def test_codes_stand_in_for_an_encoder_in_a_reconstruction(tmp_path: Path) -> No
     both = do("reconstruct", tmp_path, model=[spot(), other], data=pictures, codes=[codes, moved])
     assert np.array_equal(both.pixels[3:6], sheet.pixels[6:])
     assert np.abs(both.pixels[6:].astype(int) - sheet.pixels[6:]).max() <= 1
-    with pytest.raises(DataError, match="3 codes for 2 pictures; give the pictures that were inverted"):
+    with pytest.raises(DataError, match="3 codes for 2 samples; give the pictures that were inverted"):
         do("reconstruct", tmp_path, model=spot(), data=Images(pictures.pixels[:2]), codes=codes)
 
 

@@ -1,0 +1,146 @@
+"""The parts of a transformer, with a memory of what was read before (Vaswani et al. 2017; Radford et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gdl_text.config import GPTConfig
+
+_BASE = 10_000.0  # of the wavelengths of rotary positions (Su et al. 2021, section 3.4.3)
+
+
+class Memory:
+    """Keys and values of the pieces that were read, for each layer (batch, heads, pieces, size of a head).
+
+    Args:
+        layers: of the transformer.
+        room: most pieces that are kept.
+    """
+
+    def __init__(self, layers: int, room: int) -> None:
+        self.room, self.read = room, 0
+        self._kept: list[tuple[Tensor, Tensor] | None] = [None] * layers
+
+    @property
+    def held(self) -> int:
+        """Return how many pieces are kept."""
+        return min(self.read, self.room)
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Take keys and values of new pieces in, and return all that are kept; the oldest are forgotten."""
+        kept = self._kept[layer]
+        held, new = self.held, key.shape[2]
+        if kept is None:
+            shape = (*key.shape[:2], self.room, key.shape[3])
+            kept = key.new_empty(shape), value.new_empty(shape)
+            self._kept[layer] = kept
+        over = max(0, held + new - self.room)
+        for whole, part in zip(kept, (key, value), strict=True):
+            if over:
+                whole[:, :, : held - over] = whole[:, :, over:held].clone()
+            whole[:, :, held - over : held - over + new] = part
+        keys, values = kept
+        return keys[:, :, : held - over + new], values[:, :, : held - over + new]
+
+
+class Block(nn.Module):
+    """Attention to what came before, then a perceptron, each beside a way around it."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.first, self.second = norm(config), norm(config)
+        self.attention, self.perceptron = Attention(config), perceptron(config)
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, turn: Tensor | None, memory: Memory | None, layer: int) -> Tensor:
+        """Return numbers (batch, pieces, width); `turn` has the angles of rotary positions."""
+        x = x + self.drop(self.attention(self.first(x), turn, memory, layer))
+        return cast("Tensor", x + self.drop(self.perceptron(self.second(x))))
+
+
+class Attention(nn.Module):
+    """Causal self-attention."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.heads, self.dropout = config.heads, config.dropout
+        self.inward = nn.Linear(config.width, 3 * config.width, bias=config.bias)
+        self.outward = nn.Linear(config.width, config.width, bias=config.bias)
+
+    def forward(self, x: Tensor, turn: Tensor | None, memory: Memory | None, layer: int) -> Tensor:
+        """Return what each piece takes from those before it and from itself."""
+        batch, pieces, width = x.shape
+        query, key, value = (
+            part.reshape(batch, pieces, self.heads, -1).transpose(1, 2) for part in self.inward(x).split(width, dim=2)
+        )  # each (batch, heads, pieces, size)
+        if turn is not None:
+            query, key = _turned(query, turn), _turned(key, turn)
+        causal, mask = True, None
+        if memory is not None:
+            key, value = memory.extend(layer, key, value)
+            causal = key.shape[2] == pieces
+            if not causal and pieces > 1:
+                mask = torch.ones(pieces, key.shape[2], dtype=torch.bool, device=x.device).tril(key.shape[2] - pieces)
+        dropped = self.dropout if self.training else 0.0
+        seen = F.scaled_dot_product_attention(query, key, value, mask, dropped, is_causal=causal and pieces > 1)
+        out: Tensor = self.outward(seen.transpose(1, 2).reshape(batch, pieces, width))
+        return out
+
+
+class SwiGLU(nn.Module):
+    """A perceptron whose units are gated (Shazeer 2020)."""
+
+    def __init__(self, width: int, inner: int, bias: bool) -> None:
+        super().__init__()
+        self.inward = nn.Linear(width, 2 * inner, bias=bias)
+        self.outward = nn.Linear(inner, width, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return numbers (batch, pieces, width)."""
+        gate, units = self.inward(x).chunk(2, dim=2)
+        out: Tensor = self.outward(F.silu(gate) * units)
+        return out
+
+
+class GELU(nn.Module):
+    """The perceptron of GPT-2, with the tanh form of GELU (Hendrycks & Gimpel 2016)."""
+
+    def __init__(self, width: int, inner: int, bias: bool) -> None:
+        super().__init__()
+        self.inward = nn.Linear(width, inner, bias=bias)
+        self.outward = nn.Linear(inner, width, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return numbers (batch, pieces, width)."""
+        out: Tensor = self.outward(F.gelu(self.inward(x), approximate="tanh"))
+        return out
+
+
+def norm(config: GPTConfig) -> nn.Module:
+    """Return a normalisation of the last dimension."""
+    return nn.RMSNorm(config.width) if config.norm == "rms" else nn.LayerNorm(config.width)
+
+
+def perceptron(config: GPTConfig) -> nn.Module:
+    """Return the perceptron of a block."""
+    width = config.width
+    if config.perceptron == "gelu":
+        return GELU(width, config.inner or 4 * width, config.bias)
+    return SwiGLU(width, config.inner or -(-8 * width // 24) * 8, config.bias)
+
+
+def angles(start: int, pieces: int, size: int, device: torch.device) -> Tensor:
+    """Return the angles by which pairs of numbers turn at positions from `start` on, (pieces, size / 2)."""
+    speeds = _BASE ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
+    return torch.arange(start, start + pieces, device=device, dtype=torch.float32)[:, None] * speeds
+
+
+def _turned(x: Tensor, turn: Tensor) -> Tensor:
+    """Return vectors (…, pieces, size) whose pairs are turned: number i with number i + size / 2."""
+    cosine, sine = turn.cos().to(x), turn.sin().to(x)
+    left, right = x.chunk(2, dim=-1)
+    return torch.cat((left * cosine - right * sine, right * cosine + left * sine), dim=-1)

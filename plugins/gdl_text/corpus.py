@@ -1,0 +1,195 @@
+"""Texts in files: which there are, in what encoding, and how they become samples."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdl_core.data.building import BuildContext, finish
+from gdl_core.data.dataset import Dataset, fingerprint
+from gdl_core.data.split import split
+from gdl_core.errors import DataError
+from gdl_core.values import Column
+from gdl_text.form import TextForm
+from gdl_text.tokens import Characters, Pieces, Tokens
+
+SUFFIXES = (".txt", ".text", ".md")
+MOST = 1 << 28
+"""Bytes of a file, at most."""
+
+_APART = 8  # so many documents or more: whole ones are held out
+_DOTS = 60
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with its name, and what is known of it."""
+
+    name: str
+    text: str
+    facts: Mapping[str, str]
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Return what a file says, its lines ended by a line feed, in composed letters (NFC).
+
+    Raises:
+        DataError: it cannot be read, is too long, or is not in this encoding.
+    """
+    try:
+        if path.stat().st_size > MOST:
+            raise DataError(f"{path.name} is larger than {MOST >> 20} MiB; cut it into several files")
+        text = path.read_bytes().decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path.name} is not a text in {encoding} (byte {error.start}); say what it is, like encoding: latin-1"
+        ) from None
+    except LookupError:
+        raise DataError(f"there is no encoding '{encoding}'; try utf-8 or latin-1") from None
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from None
+    text = unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_documents(path: Path, encoding: str, context: BuildContext) -> list[Document]:
+    """Return the text of a file, or those of a folder and all its subfolders; what cannot be read there is skipped.
+
+    Raises:
+        DataError: nothing can be read.
+    """
+    if path.is_file():
+        return [Document(path.stem, read_text(path, encoding), {})]
+    if not path.is_dir():
+        raise DataError(f"no such file or folder: {path.name}")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise DataError(f"{path.name} holds no text; files are called {', '.join(SUFFIXES)}")
+    documents = []
+    for number, file in enumerate(files):
+        context.progress(number, len(files))
+        try:
+            text = read_text(file, encoding)
+        except DataError as error:
+            context.note(f"left out: {error}")
+            continue
+        if text.strip():
+            documents.append(Document(file.relative_to(path).with_suffix("").as_posix(), text, {}))
+        else:
+            context.note(f"left out: {file.name} is empty")
+    if not documents:
+        raise DataError(f"none of the {len(files)} files in {path.name} could be read; the notes say why")
+    return documents
+
+
+def cut(
+    documents: Sequence[Document], how: Literal["characters", "bpe"], vocabulary: int = 0, lines: bool = False
+) -> Tokens:
+    """Return what documents, or their lines, are cut into."""
+    texts = [document.text for document in documents]
+    if lines:
+        texts = [line.strip() for text in texts for line in text.split("\n")]
+    return Characters.of(texts) if how == "characters" else Pieces.of(texts, vocabulary)
+
+
+def windows(
+    name: str, documents: Sequence[Document], tokens: Tokens, length: int, share: float, context: BuildContext
+) -> Dataset:
+    """Return all that documents say in pieces of one length, one after another.
+
+    Of eight documents or more whole ones are held out, of fewer the end of each. The last piece of a document goes back
+    to where it is whole; a document shorter than a piece is filled up with ends.
+
+    Raises:
+        DataError: there is not enough to hold out some.
+    """
+    parts, held = _parts(documents, share, context)
+    form, rows, owner, out = TextForm(tokens, length), [], [], []
+    for part, (document, text) in enumerate(parts):
+        codes = tokens.encode(text)
+        if len(codes) <= length:
+            pieces = form.rows([codes], [text])
+        else:
+            starts = np.minimum(np.arange(0, len(codes), length), len(codes) - length)
+            pieces = np.asarray(codes, dtype=np.int32)[np.unique(starts)[:, None] + np.arange(length)]
+        rows.append(pieces)
+        owner += [document] * len(pieces)
+        out += [held[part]] * len(pieces)
+        context.progress(part + 1, len(parts))
+    return _finish(name, np.concatenate(rows), form, documents, np.array(owner), np.array(out), context)
+
+
+def sentences(
+    name: str, documents: Sequence[Document], tokens: Tokens, length: int, share: float, context: BuildContext
+) -> Dataset:
+    """Return the lines of documents, a sample each, filled up with ends; too long and empty ones are left out.
+
+    Raises:
+        DataError: none is left.
+    """
+    form = TextForm(tokens, length)
+    lines = [(at, line.strip()) for at, document in enumerate(documents) for line in document.text.split("\n")]
+    lines = [(at, line) for at, line in lines if line]
+    codes = [tokens.encode(line) for _, line in lines]
+    fits = [number for number, mine in enumerate(codes) if len(mine) < length]
+    if len(fits) < len(lines):
+        long = len(lines) - len(fits)
+        context.note(f"{name}: {long:,} of {len(lines):,} lines have {length} pieces or more and are left out")
+    if len(fits) < 2:
+        raise DataError(f"{name}: {len(fits)} of {len(lines)} lines have fewer than {length} pieces; raise 'length'")
+    rows = form.rows([codes[number] for number in fits], [lines[number][1] for number in fits])
+    owner = np.array([lines[number][0] for number in fits])
+    out = np.zeros(len(fits), dtype=bool)
+    out[split(len(fits), share, context.noise.stream("split"))] = True
+    return _finish(name, rows, form, documents, owner, out, context)
+
+
+def _parts(
+    documents: Sequence[Document], share: float, context: BuildContext
+) -> tuple[list[tuple[int, str]], list[bool]]:
+    """Return texts with the number of their document, and which are held out."""
+    if len(documents) >= _APART:
+        order = context.noise.stream("split").permutation(len(documents)).tolist()
+        whole, so_far, chosen = sum(len(document.text) for document in documents), 0, set()
+        for number in order:
+            if so_far < share * whole:
+                chosen.add(number)
+                so_far += len(documents[number].text)
+        if chosen:
+            names = ", ".join(documents[number].name for number in sorted(chosen))
+            context.note(f"held out: {names[:_DOTS]}{' …' if len(names) > _DOTS else ''}")
+        held = [number in chosen for number in range(len(documents))]
+        return [(number, document.text) for number, document in enumerate(documents)], held
+    parts, held = [], []
+    for number, document in enumerate(documents):
+        at = len(document.text) - round(share * len(document.text))
+        parts += [(number, document.text[:at])] + ([(number, document.text[at:])] if at < len(document.text) else [])
+        held += [False] + ([True] if at < len(document.text) else [])
+    return parts, held
+
+
+def _finish(
+    name: str,
+    rows: NDArray[np.int32],
+    form: TextForm,
+    documents: Sequence[Document],
+    owner: NDArray[np.int64],
+    out: NDArray[np.bool_],
+    context: BuildContext,
+) -> Dataset:
+    """Return the dataset, with a column for each thing that is known of documents."""
+    columns = {"document": Column(owner, tuple(document.name for document in documents))} if len(documents) > 1 else {}
+    for fact in documents[0].facts:
+        names = tuple(sorted({document.facts[fact] for document in documents}))
+        codes = np.array([names.index(document.facts[fact]) for document in documents])
+        columns[fact] = Column(codes[owner], names)
+    data = rows.astype(np.int16) if form.tokens.size < 1 << 15 else rows
+    digest = fingerprint(data, form.tokens.told())
+    held_out = np.flatnonzero(out).astype(np.int64)
+    return finish(name, data, columns, context, held_out=held_out, digest=digest, form=form)

@@ -1,0 +1,1 @@
+"""What a recipe can say about texts, one step a file."""

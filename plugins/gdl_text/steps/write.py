@@ -1,0 +1,88 @@
+"""`write`: let a model go on from the beginning of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from gdl_core.arguments import Accepts, Promise, StepArguments
+from gdl_core.values import Text, TrainedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gdl_core.registry import Registry
+    from gdl_core.steps.context import StepContext
+
+_TILE = 8  # texts that are written at once, always so many, so that one alone is what it is in company
+
+
+class Arguments(StepArguments):
+    """Arguments of `write`."""
+
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "scores"))] = Field(description="a text/gpt")
+    prompt: str = Field("", max_length=1 << 20, description="how each text begins; left out: where texts begin")
+    n: int = Field(1, ge=1, le=10_000, description="how many texts")
+    start: int = Field(0, ge=0, description="number of the first one; 5 with n 1 gives the sixth text alone")
+    length: int = Field(256, ge=1, le=1_000_000, description="pieces to write, at most")
+    temperature: float = Field(1.0, ge=0, le=100, description="1 as learned; lower: likelier; 0: always the likeliest")
+    top_k: int = Field(0, ge=0, description="choose among so many of the likeliest pieces; 0: among all")
+    top_p: float = Field(1.0, gt=0, le=1, description="choose among the likeliest pieces of this probability together")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that the model is one of texts."""
+        if isinstance(self.model, Promise) and self.model.makes not in ("text", None):
+            yield ("model",), "write needs a model that was trained on texts, like text/gpt"
+
+
+def run(arguments: Arguments, context: StepContext) -> Text:
+    """Return the prompt and what follows it, n times; text i of a seed is the same alone and in company."""
+    import torch
+
+    from gdl_core.errors import DataError
+    from gdl_core.latent.tiles import inference, spans
+    from gdl_core.training.build import choose_device
+    from gdl_text.gpt import GPT
+    from gdl_text.steps.aloud import Aloud
+
+    trained = arguments.model
+    model: Any = trained.model
+    if not isinstance(model, GPT):
+        raise DataError(f"write needs a text/gpt, but was given a {trained.name}")
+    model.to(choose_device(context.device)).eval()
+    tokens = model.tokens
+    begun = [model.end, *tokens.encode(arguments.prompt)]
+    noise = context.noise.stream("write")
+    texts: list[str] = []
+    passes = list(spans(arguments.n, arguments.start, _TILE))
+    written, total = 0, len(passes) * arguments.length
+    aloud = Aloud(tokens, context.piece)  # the first text
+    aloud.say(arguments.prompt)
+
+    def tell(codes: Tensor) -> None:
+        nonlocal written
+        context.check_cancelled()
+        if not texts:
+            aloud(int(codes[arguments.start % _TILE]))
+        written += 1
+        context.progress(written, total)
+
+    with inference(model):
+        for first, count in passes:
+            slot = (arguments.start + first) % _TILE
+            same = torch.tensor([begun] * _TILE, device=model.device)
+            found = model.go_on(
+                same,
+                arguments.length,
+                noise.at(arguments.start + first - slot),
+                temperature=arguments.temperature,
+                top_k=arguments.top_k,
+                top_p=arguments.top_p,
+                tell=tell,
+            )
+            for row in found[slot : slot + count].tolist():
+                texts.append(arguments.prompt + tokens.decode(row))
+    context.progress(total, total)
+    return Text(tuple(texts))

@@ -1,0 +1,109 @@
+"""Files of texts as samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from text_toys import Around
+
+from gdl_core.errors import DataError
+from gdl_text.config import NamesConfig, ShakespeareConfig, TextConfig, VersesConfig
+from gdl_text.form import TextForm
+from gdl_text.shakespeare import build as shakespeare
+from gdl_text.text_files import build
+from gdl_text.verses import build as verses
+from gdl_text.verses import build_names
+
+
+def _texts(dataset: object, rows: np.ndarray) -> list[str]:
+    form = dataset.form
+    assert isinstance(form, TextForm)
+    return list(form.show(dataset.tensor(rows).numpy()).samples)
+
+
+def test_windows_say_all_of_a_text_once(tmp_path: Path) -> None:
+    story = "".join(f"{number} and " for number in range(200))
+    (tmp_path / "a.txt").write_text(story)
+    data = build(TextConfig(path=tmp_path / "a.txt", length=50, held_out=0.2), Around(tmp_path))
+    train, held_out = _texts(data, data.train), _texts(data, data.held_out)
+    at = len(story) - round(0.2 * len(story))
+    for pieces, part in ((train, story[:at]), (held_out, story[at:])):
+        whole, rest = divmod(len(part), 50)
+        assert "".join(pieces[:whole]) == part[: 50 * whole]
+        assert pieces[-1] == part[-50:]
+        assert len(pieces) == whole + (rest > 0)
+    assert data.columns == {}
+    assert data.data.dtype == np.int16
+
+
+def test_whole_documents_are_held_out_of_many(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"{number}.txt").write_text(f"{number}" * 40)
+    around = Around(tmp_path)
+    data = build(TextConfig(path=tmp_path, length=8, held_out=0.2), around)
+    names = data.column("document")
+    out = set(names.values[data.held_out].tolist())
+    assert len(out) == 2
+    assert not out & set(names.values[data.train].tolist())
+    assert any(note.startswith("held out: ") for note in around.notes)
+    again = build(TextConfig(path=tmp_path, length=8, held_out=0.2), Around(tmp_path))
+    assert again.fingerprint == data.fingerprint
+    other = build(TextConfig(path=tmp_path, length=9, held_out=0.2), Around(tmp_path))
+    assert other.fingerprint != data.fingerprint
+
+
+def test_lines_end_and_long_ones_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("\ufeffone\r\n\r\n  two \rthree is too long\nfour".encode())
+    around = Around(tmp_path)
+    data = build(TextConfig(path=tmp_path / "a.txt", samples="lines", length=8, held_out=0.25), around)
+    assert sorted(_texts(data, np.arange(len(data)))) == ["four", "one", "two"]
+    assert len(data.held_out) == 1
+    assert around.notes == ["text: 1 of 4 lines have 8 pieces or more and are left out"]
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("Bücher über Bücher".encode("latin-1"))
+    settings = {"length": 8, "held_out": 0.0}
+    with pytest.raises(DataError, match=r"latin.txt is not a text in utf-8 \(byte 1\); say what it is, like encoding"):
+        build(TextConfig(path=latin, **settings), Around(tmp_path))
+    data = build(TextConfig(path=latin, encoding="latin-1", **settings), Around(tmp_path))
+    assert _texts(data, np.arange(1)) == ["Bücher ü"]
+    with pytest.raises(DataError, match="no encoding 'klingon'"):
+        build(TextConfig(path=latin, encoding="klingon", **settings), Around(tmp_path))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(DataError, match="folder holds no text"):
+        build(TextConfig(path=folder, **settings), Around(tmp_path))
+    (folder / "bad.txt").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(DataError, match="none of the 1 files in folder could be read"):
+        build(TextConfig(path=folder, **settings), Around(tmp_path))
+    (folder / "good.md").write_text("a good one that is long")
+    (folder / "empty.txt").write_text(" \n")
+    around = Around(tmp_path)
+    assert len(build(TextConfig(path=folder, **settings), around)) == 3
+    assert [note.split(":")[0] for note in around.notes] == ["left out"] * 2
+    with pytest.raises(DataError, match="0 of 1 lines have fewer than 4 pieces"):
+        build(TextConfig(path=folder / "good.md", samples="lines", length=4), Around(tmp_path))
+
+
+def test_plays_lose_their_markdown(tmp_path: Path) -> None:
+    for genre, name in (("comedies", "one"), ("tragedies", "two")):
+        (tmp_path / genre).mkdir()
+        play = f"# {name}\n\n## ACT I\n\n_Enter A_\n\n\n**A**  \nHo, *you*!  \nho!\n"
+        (tmp_path / genre / f"{name}.md").write_text(play)
+    data = shakespeare(ShakespeareConfig(path=tmp_path, length=16, held_out=0.0), Around(tmp_path))
+    assert "".join(_texts(data, np.arange(2))).startswith("one\n\nACT I\n\n[Enter A]\n\nA\nHo, *yo")
+    assert data.column("genre").names == ("comedies", "tragedies")
+    assert data.column("document").names == ("one", "two")
+
+
+def test_verses_and_names_of_files(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("In the beginning\nAnd the earth\nAnd God said\n")
+    data = verses(VersesConfig(path=tmp_path / "v.txt", tokens="characters", length=20), Around(tmp_path))
+    assert len(data) == 3
+    assert len(data.held_out) == 1
+    (tmp_path / "n.txt").write_text("Ada\nGrace\nEmmy\n")
+    assert build_names(NamesConfig(path=tmp_path / "n.txt", length=8), Around(tmp_path)).form.tokens.size == 11

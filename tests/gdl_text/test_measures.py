@@ -1,0 +1,93 @@
+"""n-grams, copies, and what comes back, beside the plain way to count them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from text_toys import TOKENS, described, gpt, text_vae
+
+from gdl_core.data.dataset import Dataset
+from gdl_core.measures.subject import Subject
+from gdl_core.noise import Noise
+from gdl_core.values import Text
+from gdl_text.form import TextForm
+from gdl_text.measures import bits, novelty, round_trip
+from gdl_text.ngrams import ORDERS, NGrams
+
+WORDS = st.text(alphabet="ab c", max_size=30)
+
+
+def _plainly(train: list[str], text: str, order: int, letters: set[str]) -> float:
+    """Witten & Bell by dictionaries."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for known in train:
+        padded = "^" * 4 + known + "$"
+        for at in range(4, len(padded)):
+            for back in range(5):
+                seen[(padded[at - back : at], padded[at])] += 1
+
+    def share(context: str, letter: str) -> float:
+        lower = share(context[1:], letter) if context else 1.0 / (len(letters) + 1)
+        followers = {key[1]: count for key, count in seen.items() if key[0] == context}
+        met = sum(followers.values())
+        return (followers.get(letter, 0) + len(followers) * lower) / (met + len(followers)) if met else lower
+
+    padded = "^" * 4 + text + "$"
+    return sum(-math.log2(share(padded[at - order + 1 : at], padded[at])) for at in range(4, len(padded)))
+
+
+@given(st.lists(WORDS, min_size=1, max_size=4), WORDS)
+def test_ngrams_are_those_of_dictionaries(train: list[str], text: str) -> None:
+    grams = NGrams(train, [True] * len(train), text)
+    wanted = [_plainly(train, text, order, set("".join([*train, text]))) for order in ORDERS]
+    assert np.allclose(grams.bits(text, True), wanted)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=3), st.lists(WORDS, min_size=1, max_size=3))
+def test_the_longest_run_is_found(texts: list[str], known: list[str]) -> None:
+    def longest(text: str) -> int:
+        runs = (text[i:j] for i in range(len(text)) for j in range(i, len(text) + 1))
+        return max((len(run) for run in runs if any(run in other for other in known)), default=0)
+
+    assert novelty.copied(texts, known).tolist() == [longest(text) for text in texts]
+
+
+def test_pairs_of_words_are_counted() -> None:
+    assert novelty.distinct(["a b a b", "b a"]) == pytest.approx(2 / 4)
+    assert novelty.distinct(["one"]) == 0.0
+
+
+def _dataset() -> Dataset:
+    form = TextForm(TOKENS, 12)
+    texts = tuple("abcdefgh"[i % 8] * (1 + i % 5) + " " + "abcdefgh"[(i * 3) % 8] for i in range(40))
+    codes = form.read(Text(texts)).astype(np.int16)
+    return Dataset("toys", codes, {}, np.arange(0, 40, 5), "0", form=form)
+
+
+def test_bits_are_those_of_the_model() -> None:
+    trained, data = described(gpt(), "text/gpt"), _dataset()
+    (found,) = bits.measure(Subject(trained, data, Noise(0)))
+    x = data.tensor(data.held_out)
+    letters = int((x != 0).sum()) + len(x)
+    assert found.value == pytest.approx(-trained.model.log_prob(x, Noise(0)).sum().item() / math.log(2) / letters)
+    assert set(found.baselines) == {"1 letter", *(f"{n} letters" for n in (2, 3, 4, 5)), "training texts"}
+    assert found.baselines["1 letter"] < math.log2(10)
+
+
+def test_what_comes_back_is_counted_up_to_the_end() -> None:
+    trained, data = described(text_vae(), "text/text_vae"), _dataset()
+    with torch.no_grad():
+        trained.model.bias[0] = 100.0  # it always ends at once
+    pieces, whole = round_trip.measure(Subject(trained, data, Noise(0)))
+    counted = (data.tensor(data.held_out) != 0).sum() + len(data.held_out)
+    assert pieces.value == pytest.approx(len(data.held_out) / counted.item())
+    assert whole.value == 0.0
+    assert 0 < pieces.baselines["another held-out text"] < 1
+    names = [found.name for found in novelty.measure(Subject(trained, data, Noise(0)))]
+    assert names == ["longest run copied, mean", "longest run copied, most", "different pairs of words"]
