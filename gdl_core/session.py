@@ -32,7 +32,7 @@ from gdl_core.model_file import read_model
 from gdl_core.noise import Noise
 from gdl_core.training.build import choose_device
 from gdl_core.turns import Cancel, Turns, stop_if
-from gdl_core.values import Cell, Column, Info, TrainedModel, Vector
+from gdl_core.values import Cell, Column, Info, Text, TrainedModel, Vector
 
 if TYPE_CHECKING:
     from gdl_core.registry import Registry
@@ -65,8 +65,8 @@ class Session:
 
     Pictures go in as uint8, or floats in [0, 1]: (n, height, width, channels), (height, width, channels), and grey
     ones also without their last dimension; grey and colour are turned into what the model takes, transparent ones are
-    laid on white. They come out as uint8 with the model's channels. Samples that are not pictures are float32 arrays.
-    Methods given one picture or one point return one.
+    laid on white. They come out as uint8 with the model's channels. Texts are strings and come out as an array of
+    them. Samples that are neither are float32 arrays. Methods given one picture, text or point return one.
 
     Each method that computes tiles takes `progress` and `cancel` (a `threading.Event`, or a function that returns true
     to stop), and raises CancelledError within a tile of being told to.
@@ -77,7 +77,8 @@ class Session:
         trained.model.to(self._device).eval()
         self._trained: TrainedModel | None = trained
         self._progress = progress
-        self._is_pictures = is_pictures(tuple(trained.data_shape))
+        self._form = trained.model.form
+        self._is_pictures = self._form is None and is_pictures(tuple(trained.data_shape))
         self._alone = Turns()
 
     def __enter__(self) -> Session:
@@ -141,15 +142,14 @@ class Session:
         return self._tiles(trained, n, start, rows, progress, cancel)
 
     def encode(self, images: ArrayLike, *, progress: Progress | None = None, cancel: Cancel = None) -> Array:
-        """Return the posterior means of pictures, float32 (n, *latent shape).
+        """Return the posterior means of pictures or texts, float32 (n, *latent shape).
 
         Raises:
             RoleError: the model does not encode.
-            InputError: the pictures are not as the model takes them.
+            InputError, DataError: the pictures or texts are not as the model takes them.
         """
         trained = self._needs("encodes")
-        shape = trained.data_shape
-        x, single = read_pictures(images, shape) if self._is_pictures else read_vectors(images, shape, "samples")
+        x, single = self._read(images, trained.data_shape)
 
         def rows(first: int, count: int) -> Array:
             return encode_rows(trained, x[first : first + count], start=first).mean.numpy()
@@ -331,7 +331,25 @@ class Session:
         return trained
 
     def _shown(self, samples: Tensor) -> Array:
-        return to_pixels(samples) if self._is_pictures else samples.float().cpu().numpy()
+        if self._is_pictures:
+            return to_pixels(samples)
+        array: Array = samples.float().cpu().numpy()
+        if self._form is None or self._form.kind != Text.kind:
+            return array
+        texts = np.empty(len(array), dtype=object)  # one by one, since numpy would cut what stands at their ends
+        texts[:] = self._form.show(array).samples
+        return texts
+
+    def _read(self, given: ArrayLike, shape: tuple[int, ...]) -> tuple[Any, bool]:
+        """Return samples as the model takes them, (n, *data shape), and whether one alone was given."""
+        if self._is_pictures:
+            return read_pictures(given, shape)
+        if self._form is None or self._form.kind != Text.kind:
+            return read_vectors(given, shape, "samples")
+        texts = (given,) if isinstance(given, str) else tuple(np.asarray(given, dtype=object).ravel().tolist())
+        if not all(isinstance(text, str) for text in texts):
+            raise InputError("this is a model of texts: give it strings")
+        return self._form.read(Text(texts)), isinstance(given, str)
 
     def _decode(self, trained: TrainedModel, points: Array, progress: Progress | None, cancel: Cancel) -> Array:
         def rows(first: int, count: int) -> Array:
@@ -361,6 +379,8 @@ class Session:
 
     def _codes(self, given: ArrayLike) -> tuple[Array, bool]:
         """Return latent points of pictures or latent points, (n, *latent shape), and whether one alone was given."""
+        if isinstance(given, str):
+            return self.encode(given)[None], True
         array = np.asarray(given)
         shape = tuple(self._open().model.latent_shape)
         could_be_points = array.dtype.kind == "f" and shape in (array.shape, array.shape[1:])
