@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gdl_core.config import Settings
-from gdl_core.specs import Kind, Role, a_kind, one_of
+from gdl_core.specs import Kind, Role, a_kind, one_of, several
 
 if TYPE_CHECKING:
     from gdl_core.registry import Registry
@@ -46,12 +46,16 @@ class Accepts:
     Args:
         kinds: the kinds of value that will do.
         roles: roles that a model must fill.
+        makes: what its samples have to be shown as, where that matters.
         files: a plain text is then the path of a file to read, which must exist; the step is given a Path.
     """
 
-    def __init__(self, *kinds: Kind, roles: Iterable[Role] = (), files: bool = False) -> None:
+    def __init__(
+        self, *kinds: Kind, roles: Iterable[Role] = (), makes: Kind | None = None, files: bool = False
+    ) -> None:
         self.kinds = kinds
         self.roles = tuple(roles)
+        self.makes = makes
         self.files = files
 
     def check(self, value: Any, base: Path | None) -> Any:
@@ -85,7 +89,17 @@ class Accepts:
                         "lacking": " or ".join(_DO.get(role, role.removesuffix("s")) for role in lacking),
                     },
                 )
+            self._check_makes(value)
         return value
+
+    def _check_makes(self, model: Any) -> None:
+        if isinstance(model, Promise):
+            makes = model.makes
+        else:
+            makes = "image" if model.model.form is None else model.model.form.kind
+        if self.makes is not None and makes not in (self.makes, None):
+            words = {"wanted": several(self.makes), "makes": several(makes)}
+            raise PydanticCustomError("makes", "needs a model of {wanted}; this one is of {makes}", words)
 
     def in_words(self) -> str:
         """Return in words what a recipe may write here."""

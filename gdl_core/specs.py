@@ -53,6 +53,15 @@ def one_of(kinds: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+def several(kind: str) -> str:
+    """Return a word for several values of a kind.
+
+    >>> several("image"), several("text"), several("notes")
+    ('pictures', 'texts', 'notes')
+    """
+    return {"image": "pictures", "text": "texts"}.get(kind, kind)
+
+
 def load_target(target: str) -> Any:
     """Import `package.module:attribute` and return the attribute.
 

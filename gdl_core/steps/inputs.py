@@ -47,8 +47,9 @@ OneOrMore = BeforeValidator(_listed, json_schema_input_type=Any)
 """A list, or one item that stands for a list of one."""
 
 DecodingModel = Annotated[TrainedModel, Accepts("model", roles=("decodes",))]
+DrawingModel = Annotated[TrainedModel, Accepts("model", roles=("decodes",), makes="image")]
 EncodingModel = Annotated[TrainedModel, Accepts("model", roles=("encodes",))]
-LatentModel = Annotated[TrainedModel, Accepts("model", roles=("encodes", "decodes"))]
+LatentModel = Annotated[TrainedModel, Accepts("model", roles=("encodes", "decodes"), makes="image")]
 
 Point = Annotated[Any, Accepts(*SAMPLES, "latent", files=True)]
 """Places in a latent space: samples (to be encoded: pictures, texts), latent points, or a file of either."""

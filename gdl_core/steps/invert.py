@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Arguments(StepArguments):
     """Arguments of `invert`."""
 
-    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "decodes"))] = Field(
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "decodes"), makes="image")] = Field(
         description="a model that samples and decodes, or a space of it (do: space)"
     )
     input: Annotated[Images | Path, Accepts("image", files=True)] = Field(description="pictures, or a file of them")

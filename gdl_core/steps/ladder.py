@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DecodingModel, Direction, OneOrMore, roles_of
+from gdl_core.steps.inputs import Direction, DrawingModel, OneOrMore, roles_of
 from gdl_core.values import Cell, Figure, Images, Latents, Table, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _CONTROL = "random"
 class Arguments(StepArguments):
     """Arguments of `ladder`."""
 
-    model: DecodingModel = Field(description="a model that decodes, and encodes where data are given")
+    model: DrawingModel = Field(description="a model that decodes, and encodes where data are given")
     data: Annotated[Any, Accepts("dataset", "image", files=True)] = Field(
         None, description="a dataset, of which held-out samples are taken, or pictures"
     )

@@ -10,8 +10,9 @@ from pydantic import Field
 from gdl_core.arguments import Accepts, DatasetInput, StepArguments
 from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
+from gdl_core.specs import several
 from gdl_core.steps.inputs import OneOrMore
-from gdl_core.steps.shown import makes_of, many
+from gdl_core.steps.shown import makes_of
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ class Arguments(StepArguments):
             for model in self.model:
                 makes = makes_of(model)
                 if spec.kinds and makes is not None and makes not in spec.kinds:
-                    yield ("of", index), f"measure {spec.name} is of {many(spec.kinds[0])}, this model of {many(makes)}"
+                    yield (
+                        ("of", index),
+                        f"measure {spec.name} is of {several(spec.kinds[0])}, this model of {several(makes)}",
+                    )
                 lacking = set(spec.roles) - set(_roles(model))
                 if lacking:
                     yield ("of", index), f"measure {spec.name} needs a model that {' and '.join(sorted(lacking))}"

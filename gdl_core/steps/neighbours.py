@@ -20,7 +20,9 @@ _NUMBERS = 1 << 24  # of training samples held at once
 class Arguments(StepArguments):
     """Arguments of `neighbours`."""
 
-    model: Annotated[TrainedModel, Accepts("model", roles=("samples",))] = Field(description="a model that samples")
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples",), makes="image")] = Field(
+        description="a model that samples"
+    )
     data: DatasetInput = Field(description="the dataset that it was trained on")
     n: int = Field(12, ge=1, le=1000, description="how many samples, the first of the step's seed")
     k: int = Field(1, ge=1, le=20, description="how many neighbours of each, the nearest first")

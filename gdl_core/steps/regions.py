@@ -39,8 +39,8 @@ _FEWEST = 10
 class Arguments(StepArguments):
     """Arguments of `regions`."""
 
-    model: Annotated[list[Annotated[TrainedModel, Accepts("model", roles=("samples",))]], OneOrMore] = Field(
-        min_length=1, description="a model, or several to compare"
+    model: Annotated[list[Annotated[TrainedModel, Accepts("model", roles=("samples",), makes="image")]], OneOrMore] = (
+        Field(min_length=1, description="a model, or several to compare")
     )
     data: DatasetInput = Field(description="points whose distribution is known, like those of the dataset points")
     n: int = Field(50_000, ge=1000, le=1_000_000, description="samples that the shares are counted over")

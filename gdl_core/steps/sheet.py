@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, StepArguments
-from gdl_core.steps.inputs import DecodingModel, data_wants_encoder
+from gdl_core.steps.inputs import DrawingModel, data_wants_encoder
 from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Arguments(StepArguments):
     """Arguments of `sheet`."""
 
-    model: DecodingModel = Field(description="a model that decodes")
+    model: DrawingModel = Field(description="a model that decodes")
     n: int = Field(20, ge=1, le=200, description="pictures to a side")
     dims: tuple[int, int] = Field(
         (1, 2),

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdl_core.arguments import Promise
 from gdl_core.errors import DataError
-from gdl_core.specs import Kind, a_kind
+from gdl_core.specs import Kind, a_kind, several
 from gdl_core.values import Images, TrainedModel
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def samples_wanted(models: Any, places: Sequence[Any]) -> str:
         makes, roles = makes_of(model), model.roles if isinstance(model, Promise) else model.model.roles()
         for kind in sorted(given):
             if makes is not None and kind != makes:
-                return f"this model is one of {many(makes)}, but was given {a_kind(kind)}"
+                return f"this model is one of {several(makes)}, but was given {a_kind(kind)}"
             if "encodes" not in roles:
-                told = f"{many(kind)} need a model that encodes, which this one does not"
+                told = f"{several(kind)} need a model that encodes, which this one does not"
                 return f"{told}; give it latent points (do: prior{', or do: invert' if kind == 'image' else ''})"
     return ""
 
@@ -94,7 +94,7 @@ def read(trained: TrainedModel, value: Any) -> NDArray[np.float32]:
     form = form_of(trained)
     if form is None or value.kind != form.kind:
         makes = makes_of(trained)
-        raise DataError(f"{trained.name} is a model of {many(makes or 'image')}, but was given {a_kind(value.kind)}")
+        raise DataError(f"{trained.name} is a model of {several(makes or 'image')}, but was given {a_kind(value.kind)}")
     return form.read(value)
 
 
@@ -110,8 +110,3 @@ def _kind_of(place: Any) -> str:
     if isinstance(place, Path):
         return _SUFFIXES.get(place.suffix.lower(), "")
     return str(getattr(place, "kind", ""))
-
-
-def many(kind: str) -> str:
-    """Return a word for several samples of a kind."""
-    return {"image": "pictures", "text": "texts"}.get(kind, kind)

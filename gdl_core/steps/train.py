@@ -17,8 +17,8 @@ from gdl_core.config import Duration
 from gdl_core.errors import DataError, GdlError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
-from gdl_core.specs import Kind
-from gdl_core.steps.shown import makes_of, many
+from gdl_core.specs import Kind, several
+from gdl_core.steps.shown import makes_of
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ class Arguments(StepArguments):
             yield ("for",), f"model {spec.name} needs 'for': how long to train, like '40 epochs' or '2000 steps'"
         makes = makes_of(getattr(self, "data", None))  # not there where something else is wrong with it
         if makes is not None and makes != spec.makes:
-            yield ("data",), f"model {spec.name} learns from {many(spec.makes)}, but this dataset holds {many(makes)}"
+            yield (
+                ("data",),
+                f"model {spec.name} learns from {several(spec.makes)}, but this dataset holds {several(makes)}",
+            )
         try:
             config_class.model_validate(self.settings)
         except ValidationError as error:

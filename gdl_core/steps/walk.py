@@ -1,4 +1,6 @@
-"""`walk`: a film of a path through the latent space, with the moving dot beside it."""
+"""`walk`: a path through the latent space. Of pictures it is a film with the moving dot beside it; of texts each step is
+a text.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.specs import Kind
 from gdl_core.steps.inputs import DecodingModel, data_wants_encoder
+from gdl_core.steps.shown import makes_of
 from gdl_core.values import Frames
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ class Arguments(StepArguments):
     model: DecodingModel = Field(description="a model that decodes")
     path: Literal["circle", "line", "lissajous", "points"] = Field("circle", description="shape of the path")
     radius: float = Field(1.5, gt=0, le=1000, description="how far the path goes from the middle")
-    frames: int = Field(120, ge=2, le=100_000, description="frames in all")
+    frames: int = Field(120, ge=2, le=100_000, description="frames, or texts, in all")
     points: list[tuple[float, float]] = Field(
         [], description="for path 'points': the places of the plane to go through"
     )
@@ -36,7 +40,7 @@ class Arguments(StepArguments):
     data: Annotated[Any, Accepts("dataset")] = Field(
         None, description="walk in the plane of the main directions of this dataset's codes, and show them in the inset"
     )
-    inset: bool = Field(True, description="show the plane and the moving dot beside the picture")
+    inset: bool = Field(True, description="show the plane and the moving dot beside a picture")
     fps: float = Field(24.0, gt=0, le=240, description="frames a second")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
@@ -44,16 +48,22 @@ class Arguments(StepArguments):
         if message := data_wants_encoder(self.model, self.data):
             yield ("model",), message
 
+    def gives_kind(self, registry: Registry, kind: Kind) -> Kind | None:
+        """Of pictures it gives a film, of other samples their own kind."""
+        makes = makes_of(self.model)
+        return kind if makes == "image" else makes
 
-def run(arguments: Arguments, context: StepContext) -> Frames:
-    """Return the film; circles and Lissajous figures are loops, a line goes there and back."""
+
+def run(arguments: Arguments, context: StepContext) -> Any:
+    """Return the film, or the texts; circles and Lissajous figures are loops, a line goes there and back."""
     from gdl_core.latent.tiles import decode_rows, encode_rows, to_pixels
     from gdl_core.media.inset import beside
-    from gdl_core.steps.inputs import need_pictures, ready
+    from gdl_core.steps.inputs import ready
     from gdl_core.steps.sheet import choose_plane
+    from gdl_core.steps.shown import form_of, need_form
 
     trained = arguments.model
-    need_pictures(trained, "walk")
+    need_form(trained, "walk")
     ready([trained], context)
     plane = choose_plane(trained, arguments.dims, arguments.data)
     z = _path(arguments, plane)
@@ -62,7 +72,10 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
         context.progress(done, total)
         context.check_cancelled()
 
-    pixels = to_pixels(decode_rows(trained, z, progress=progress))
+    x, form = decode_rows(trained, z, progress=progress), form_of(trained)
+    if form is not None:
+        return form.show(x.numpy())
+    pixels = to_pixels(x)
     loop = arguments.path != "points" or arguments.loop
     if arguments.inset:
         known = None

@@ -32,6 +32,9 @@ steps:
   seen:   {do: reconstruct, model: $vae, data: $data, n: 3, save: seen.txt}
   way:    {do: morph, model: $vae, through: [$two, some.txt], frames: 5, path: lerp, save: way.txt}
   sum:    {do: blend, model: $vae, of: [$two, $some], weights: [[1, 0], [0.5, 0.5]], save: sum.txt}
+  walk:   {do: walk, model: $vae, frames: 6, data: $data, save: walk.txt}
+  newer:  {do: attribute, model: $vae, data: $data, where: {document: second}, save: newer.npz}
+  moved:  {do: blend, model: $vae, of: [$two, $newer], weights: [[1, 2]], save: moved.txt}
   map:    {do: map, model: $vae, data: $data, colour: document, save: map.png}
   told:   {do: write, model: $gpt, prompt: the, n: 3, length: 9, temperature: 0.8, top_k: 5, top_p: 0.9, save: told.txt}
   third:  {do: write, model: $gpt, prompt: the, n: 1, start: 2, length: 9, temperature: 0.8, top_k: 5, top_p: 0.9}
@@ -55,7 +58,7 @@ def test_texts_go_the_whole_road(tmp_path: Path) -> None:
     recipe = check_text(ROAD, registry, base=tmp_path)
     kinds = {step.name: step.gives.kind for step in recipe.steps}
     assert {name for name, kind in kinds.items() if kind == "text"} == {
-        "new", "wild", "some", "two", "back", "seen", "way", "sum", "told", "third",
+        "new", "wild", "some", "two", "back", "seen", "way", "sum", "told", "third", "walk", "moved",
     }  # fmt: skip
     run = tmp_path / "run"
     run_recipe(recipe, run, registry)
@@ -63,6 +66,7 @@ def test_texts_go_the_whole_road(tmp_path: Path) -> None:
     assert len(read["new"].samples) == 3
     assert len(read["way"].samples) == 5
     assert len(read["sum"].samples) == 4
+    assert len(read["walk"].samples) == 6
     assert read["back"].samples == (read["way"].samples[0], read["way"].samples[2])
     assert all(text.startswith("original: ") and "\ntext_vae: " in text for text in read["seen"].samples)
     assert all(text.startswith("the") for text in read["told"].samples)
@@ -85,6 +89,8 @@ def test_texts_go_the_whole_road(tmp_path: Path) -> None:
         ("{do: measure, model: $vae, data: $data, of: [frechet]}", "frechet is of pictures, this model of texts"),
         ("{do: write, model: $pvae, length: 3}", "write needs a model that was trained on texts"),
         ("{do: train, model: gpt, data: $data, for: 1 steps, set: {width: 9}}", "width 9 should be an even number"),
+        ("{do: sheet, model: $vae}", "needs a model of pictures; this one is of texts"),
+        ("{do: strays, model: [$pvae, $vae], data: $data}", "needs a model of pictures; this one is of texts"),
         ("{do: pick, data: $data, show: document}", "'show' writes under pictures"),
     ],
 )  # fmt: skip
