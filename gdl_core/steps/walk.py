@@ -1,5 +1,5 @@
-"""`walk`: a path through the latent space. Of pictures it is a film with the moving dot beside it; of texts each step is
-a text.
+"""`walk`: a path through the latent space. Of pictures it is a film with the moving dot beside it; of texts each step
+is one.
 """
 
 from __future__ import annotations
