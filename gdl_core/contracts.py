@@ -141,6 +141,7 @@ class Model(nn.Module):
         style_shape: (layers, width) of the styles that a model of the role `styles` makes its samples of.
         input_range: the least and greatest value that a sample may hold, checked before training; None: any finite one.
         observed: what the likelihood is of: "binary" values, 0 or 1, or "continuous" ones, of which it is a density.
+        tile: samples that one pass of it takes, a power of two; 0: what a measurement says (`latent.tiles`).
         form: what its samples are to a person, where they are not pictures; None: pictures, or plain numbers.
         uses_columns: batches carry the labels too. Generative models leave it False, so that labels never reach them;
             one whose settings name the column that it is conditioned on sets it for itself alone.
@@ -152,6 +153,7 @@ class Model(nn.Module):
     style_shape: tuple[int, int] = (0, 0)
     input_range: tuple[float, float] | None = None
     observed: Literal["binary", "continuous"] = "continuous"
+    tile: int = 0
     form: Form | None = None
     uses_columns: bool = False
     conditions: Mapping[str, tuple[str, ...]] = MappingProxyType({})

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gdl_core.errors import DataError
 from gdl_core.specs import Kind
 
 
@@ -21,6 +22,9 @@ class Form(Protocol):
     @property
     def kind(self) -> Kind:
         """Return the kind of value that samples are shown as."""
+
+    def told(self) -> dict[str, Any]:
+        """Return all that the numbers mean, as plain JSON: forms that tell the same read the same."""
 
     def show(self, samples: NDArray[np.float32]) -> Any:
         """Return samples (n, *data shape) as one value."""
@@ -34,3 +38,21 @@ class Form(Protocol):
 
     def beside(self, rows: Sequence[Any], names: Sequence[str]) -> Any:
         """Return several values, each of as many samples, as one that shows them beside each other, by name."""
+
+
+def need_same_form(mine: Form | None, other: Form | None, what: str) -> None:
+    """Check that numbers of one owner mean to another what they mean to it: that a letter has one code in both.
+
+    Args:
+        mine: of a model.
+        other: of a dataset, or of another model.
+        what: both, in words.
+
+    Raises:
+        DataError: they mean other things.
+    """
+    if mine is other or (mine is not None and other is not None and mine.told() == other.told()):
+        return
+    if mine is None or other is None or mine.kind != other.kind:
+        raise DataError(f"{what} are of different kinds: texts, notes and pictures do not go together")
+    raise DataError(f"{what} have other codes for their {mine.kind}; train on these data, or take the model's own")

@@ -101,6 +101,45 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Tune:
+    """A piece of music.
+
+    Attributes:
+        notes: float64 (n, 5), a row for each: its start and length in quarter notes, its pitch (60 is middle C), its
+            velocity (1 to 127), and the number of its voice; in the order of these.
+        beats: quarter notes from the beginning to the end.
+        tempo: quarter notes a minute.
+        voices: a name for each voice.
+        programs: the instrument of each voice, numbered as in General MIDI from 0 on.
+        title: what it is called, if anything.
+    """
+
+    notes: NDArray[np.float64]
+    beats: float
+    tempo: float = 100.0
+    voices: tuple[str, ...] = ("",)
+    programs: tuple[int, ...] = (0,)
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Pieces of music, each of them a sample."""
+
+    kind: ClassVar[Kind] = "notes"
+    samples: tuple[Tune, ...]
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Sound, int16 (time, channels), at `rate` samples a second."""
+
+    kind: ClassVar[Kind] = "audio"
+    waves: NDArray[np.int16]
+    rate: int = 44_100
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of numbers and words under named columns."""
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gdl_core.contracts import Model, Posterior
 from gdl_core.errors import RoleError
+from gdl_core.forms import need_same_form
 from gdl_core.latent.conditions import check_wanted
 from gdl_core.noise import Noise
 from gdl_core.values import Cell, TrainedModel
@@ -68,6 +69,8 @@ def measure_tile(model: Model) -> int:
     and not from a clock, so that it is the same on every machine.
     """
     sizes: dict[int, int] = {}
+    if model.tile:
+        return model.tile
     outputs: list[Tensor] = []  # kept alive, so that no two of them can share an address by chance
 
     def count(value: object) -> None:
@@ -219,9 +222,11 @@ def encode_rows(
         progress: called after each tile.
 
     Raises:
-        RoleError: the model does not encode.
+        RoleError: the model does not encode. DataError: the samples mean other things to the dataset.
     """
     model = trained.model
+    if isinstance(x, Samples) and hasattr(x, "form"):
+        need_same_form(model.form, x.form, "the model and the dataset")
     read, n = _reader(x, indices)
     point = False
 

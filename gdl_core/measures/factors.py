@@ -46,17 +46,17 @@ def measure(subject: Subject) -> list[Measurement]:
     if not columns:
         return []
     train, held_out = subject.train, subject.held_out
-    codes, linear = (
-        (subject.train_codes, subject.held_out_codes),
-        (subject.pca_codes(train), subject.pca_codes(held_out)),
-    )
+    codes = subject.train_codes, subject.held_out_codes
+    plain = subject.dataset.form is None  # codes of letters have no principal components
+    linear = (subject.pca_codes(train), subject.pca_codes(held_out)) if plain else None
     result = []
     for name, column in columns.items():
         known, true = (torch.from_numpy(column.values[side].astype(np.float64)) for side in (train, held_out))
         for word, guess in (("linear", linear_guess), (f"{K} nearest codes", neighbour_guess)):
-            value, baseline = (r_squared(true, guess(fit, known, asked)) for fit, asked in (codes, linear))
-            result.append(
-                Measurement(f"R² of {name}, {word}", value, "", "higher", {subject.pca_name: baseline, "mean": 0.0},
-                            len(true), f"fitted on {len(known)} training codes")
-            )  # fmt: skip
+            value = r_squared(true, guess(codes[0], known, codes[1]))
+            baselines = {"mean": 0.0}
+            if linear is not None:
+                baselines = {subject.pca_name: r_squared(true, guess(linear[0], known, linear[1])), **baselines}
+            note = f"fitted on {len(known)} training codes"
+            result.append(Measurement(f"R² of {name}, {word}", value, "", "higher", baselines, len(true), note))
     return result

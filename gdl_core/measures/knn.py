@@ -36,17 +36,17 @@ def measure(subject: Subject) -> list[Measurement]:
     if not columns:
         return []
     train, held_out = subject.train, subject.held_out
-    pca_train, pca_held_out = subject.pca_codes(train), subject.pca_codes(held_out)
+    plain = subject.dataset.form is None  # codes of letters have no principal components
+    linear = (subject.pca_codes(train), subject.pca_codes(held_out)) if plain else None
     result = []
     for name, column in columns.items():
         known = torch.from_numpy(column.values[train].astype(np.int64))
         true = torch.from_numpy(column.values[held_out].astype(np.int64))
         accuracy = knn_accuracy(subject.train_codes, known, subject.held_out_codes, true)
         margin = 1.96 * sqrt(accuracy * (1 - accuracy) / len(true))
-        baselines = {
-            subject.pca_name: knn_accuracy(pca_train, known, pca_held_out, true),
-            "commonest label": float((true == known.bincount().argmax()).double().mean()),
-        }
+        baselines = {"commonest label": float((true == known.bincount().argmax()).double().mean())}
+        if linear is not None:
+            baselines = {subject.pca_name: knn_accuracy(linear[0], known, linear[1], true), **baselines}
         note = f"{min(K, len(known))} nearest of {len(known)} training codes; ± {margin:.3f} (95 %)"
         result.append(Measurement(f"k-NN accuracy, {name}", accuracy, "", "higher", baselines, len(true), note))
     return result

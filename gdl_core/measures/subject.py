@@ -15,6 +15,7 @@ from torch import Tensor
 from gdl_core.contracts import Posterior
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
+from gdl_core.forms import need_same_form
 from gdl_core.latent.reduce import Pca, fit_pca
 from gdl_core.latent.tiles import encode_rows, sample_rows
 from gdl_core.noise import Noise
@@ -83,6 +84,7 @@ class Subject:
             )
         if min(len(self.dataset.train), len(self.dataset.held_out)) < 2:
             raise DataError(f"{self.dataset.name}: measuring takes at least two samples on each side of the split")
+        need_same_form(self.trained.model.form, self.dataset.form, "the model and the dataset")
         if self.column is not None:
             self.dataset.column(self.column)
         if self.extractor is not None and self.extractor.data_shape != self.dataset.shape:

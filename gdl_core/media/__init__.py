@@ -15,7 +15,7 @@ from gdl_core.errors import MediaError, did_you_mean
 from gdl_core.media.extras import require_extra
 from gdl_core.media.record import digest, read_sidecar, sidecar
 from gdl_core.specs import FormatSpec, a_kind, load_target
-from gdl_core.values import Frames, Images, Text
+from gdl_core.values import Frames, Images, Notes, Text
 
 __all__ = ["can_write", "find_format", "may_carry_record", "read", "read_record", "verify", "write"]
 
@@ -49,8 +49,8 @@ def can_write(kind: str, path: Path | str, registry: HasFormats) -> FormatSpec:
         raise MediaError(f"{what}{did_you_mean(suffix, others)}; {choice}")
     if not fitting:
         raise MediaError(f"{a_kind(kind)} cannot be saved as {suffix}; {choice}")
-    if ITEM in path.name and kind not in (Images.kind, Frames.kind, Text.kind):
-        raise MediaError(f"'{ITEM}' makes one file for each picture or text; {a_kind(kind)} is saved as one file")
+    if ITEM in path.name and kind not in (Images.kind, Frames.kind, Text.kind, Notes.kind):
+        raise MediaError(f"'{ITEM}' makes one file for each picture, text or tune; {a_kind(kind)} is saved as one file")
     if fitting[0].extra:
         require_extra(f"saving {suffix}", fitting[0].extra)
     return fitting[0]
@@ -92,8 +92,8 @@ def write(value: Any, path: Path | str, record: Mapping[str, Any] | None, regist
     if ITEM not in path.name:
         return list(writer(value, path, record))
     files: list[Path] = []
-    texts = isinstance(value, Text)
-    items = [Text((one,)) for one in value.samples] if texts else [Images(one[None]) for one in value.pixels]
+    several = isinstance(value, Text | Notes)
+    items = [type(value)((one,)) for one in value.samples] if several else [Images(one[None]) for one in value.pixels]
     for item, one in enumerate(items):
         told = None if record is None else {**record, "item": item}
         files += writer(one, path.with_name(path.name.replace(ITEM, str(item))), told)

@@ -12,7 +12,7 @@ import numpy as np
 
 from gdl_core.errors import MediaError
 from gdl_core.media.atomic import write_bytes
-from gdl_core.values import Column, Figure, Frames, Images, Latents, Table, Text, Vector
+from gdl_core.values import Audio, Column, Figure, Frames, Images, Latents, Notes, Table, Text, Vector
 
 Record = Mapping[str, Any]
 
@@ -151,6 +151,13 @@ def digest(value: Any) -> str:
         add([value.header, value.rows])
     elif isinstance(value, Text):
         add(list(value.samples))
+    elif isinstance(value, Notes):
+        for tune in value.samples:
+            add([tune.beats, tune.tempo, tune.voices, tune.programs, tune.title])
+            add(tune.notes)
+    elif isinstance(value, Audio):
+        add([value.rate])
+        add(value.waves)
     elif isinstance(value, Figure):
         add(value.pixels)
     else:

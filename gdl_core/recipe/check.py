@@ -177,6 +177,8 @@ class _Checker:
         arguments = self._arguments(nodes, spec, raw) if spec is not None else None
         promise = self._promise(nodes, spec, arguments, raw)
         save = self._save(nodes, None if promise is None else promise.kind)
+        if promise is None and arguments is not None and before == len(self.faults) + len(self.resolver.faults):
+            self.fault(f"what kind of value '{nodes.name}' gives is not known: its model does not say", nodes.do.mark)
         self.resolver.enter(nodes.name)
         clean = before == len(self.faults) + len(self.resolver.faults)
         if spec is None or arguments is None or promise is None or not clean:

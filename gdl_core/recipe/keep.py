@@ -20,7 +20,7 @@ from gdl_core.media.atomic import write_bytes
 from gdl_core.media.record import from_text
 from gdl_core.registry import Registry
 from gdl_core.specs import Kind
-from gdl_core.values import Figure, Frames, Images, Latents, Table, Text, Vector
+from gdl_core.values import Figure, Frames, Images, Latents, Notes, Table, Text, Tune, Vector
 
 MODEL = "result.gdl"
 VALUE = "result.safetensors"
@@ -48,6 +48,10 @@ def keep(value: Any, folder: Path, record: Mapping[str, Any]) -> None:
         arrays, header = {}, {"kind": value.kind, **_table(value)}
     elif isinstance(value, Text):
         arrays, header = {}, {"kind": value.kind, "samples": list(value.samples)}
+    elif isinstance(value, Notes):
+        arrays = {str(number): tune.notes for number, tune in enumerate(value.samples)}
+        tunes = [[tune.beats, tune.tempo, tune.voices, tune.programs, tune.title] for tune in value.samples]
+        header = {"kind": value.kind, "tunes": tunes}
     else:
         return
     write_bytes(folder / VALUE, save(arrays, metadata={"gdl": json.dumps(header)}))
@@ -75,9 +79,15 @@ def kept(kind: Kind, folder: Path, registry: Registry) -> Any:
             return Figure(arrays["pixels"], _read_table(header))
         if kind == "text":
             return Text(tuple(map(str, header["samples"])))
+        if kind == "notes":
+            return Notes(tuple(_tune(arrays[str(n)], *told) for n, told in enumerate(header["tunes"])))
         return unpack(arrays, header, VALUE)
     except (OSError, SafetensorError, MediaError, ValueError, KeyError, TypeError):
         return None
+
+
+def _tune(notes: Any, beats: float, tempo: float, voices: list[str], programs: list[int], title: str) -> Tune:
+    return Tune(notes, float(beats), float(tempo), tuple(map(str, voices)), tuple(map(int, programs)), str(title))
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.steps.inputs import roles_of
+from gdl_core.steps.shown import data_wanted
 from gdl_core.values import Cell, Column, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Arguments(StepArguments):
             yield ("probe",), "give 'data' or 'probe', not both: labels of samples, or a judge of the model's own"
         elif self.data is None and self.probe is None:
             yield (), "attribute needs labels: 'data' of a model that encodes, or 'probe', to label the model's samples"
+        elif message := data_wanted(self.model, self.data):
+            yield ("data",), message
         elif self.probe is None and "encodes" not in roles:
             told = "'data' needs a model that encodes, which this one does not"
             yield ("model",), f"{told}; give a 'probe' instead, to label its own samples"

@@ -14,10 +14,11 @@ from pydantic import BeforeValidator, Field
 from gdl_core import media
 from gdl_core.arguments import Accepts, Promise
 from gdl_core.errors import DataError, MediaError
+from gdl_core.forms import need_same_form
 from gdl_core.media.raster import to_image, to_pixels
 from gdl_core.media.sheet import flatten
 from gdl_core.specs import Kind, a_kind, one_of
-from gdl_core.steps.shown import SAMPLES, form_of, read
+from gdl_core.steps.shown import SAMPLES, data_wanted, form_of, read
 from gdl_core.values import Images, Latents, TrainedModel, Vector
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def roles_of(model: TrainedModel | Promise) -> frozenset[str]:
 
 
 def data_wants_encoder(model: TrainedModel | Promise, data: Any) -> str:
-    """Return what is wrong with asking for the codes of data of a model that does not encode, or nothing."""
+    """Return what is wrong with asking a model for the codes of data, or nothing: it may not encode, or not these."""
     if data is None or "encodes" in roles_of(model):
-        return ""
+        return data_wanted(model, data)
     return "'data' needs a model that encodes, which this one does not; leave 'data' out"
 
 
@@ -107,7 +108,8 @@ def model_names(models: Sequence[TrainedModel]) -> list[str]:
 def _settings(trained: TrainedModel) -> dict[str, Any]:
     """Return the settings that tell a model from its like; of a view also how it looks into the model."""
     view = {"truncation": trained.space["truncation"]} if trained.space else {}
-    return {"space": trained.space.get("which", "z"), **view, **trained.config}
+    plain = {key: value for key, value in trained.config.items() if not isinstance(value, dict)}
+    return {"space": trained.space.get("which", "z"), **view, **plain}
 
 
 def _short(value: Any) -> str:
@@ -118,13 +120,15 @@ def same_shape(models: Sequence[TrainedModel]) -> tuple[int, ...]:
     """Return the shape of one sample, the same for all models.
 
     Raises:
-        DataError: the models were made for different shapes.
+        DataError: the models were made for different shapes, or for numbers that mean different things.
     """
     shapes = {trained.data_shape for trained in models}
     if len(shapes) > 1:
         pairs = zip(model_names(models), models, strict=True)
         told = ", ".join(f"{name} {trained.data_shape}" for name, trained in pairs)
         raise DataError(f"the models were trained on samples of different shapes ({told}); compare models of one set")
+    for trained in models[1:]:
+        need_same_form(models[0].model.form, trained.model.form, "these models")
     return shapes.pop()
 
 

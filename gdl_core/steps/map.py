@@ -11,6 +11,7 @@ from pydantic import Field
 from gdl_core.arguments import DatasetInput, StepArguments
 from gdl_core.media.extras import has_extra
 from gdl_core.steps.inputs import EncodingModel, OneOrMore
+from gdl_core.steps.shown import data_wanted
 from gdl_core.values import Cell, Column, Figure, Table
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ class Arguments(StepArguments):
     title: str = Field("", description="a line above; left out: one that says what is shown")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Check that the plotting library is there."""
+        """Check that the plotting library is there, and that the data are of the models' kind."""
         if not has_extra("plots"):
             yield (), "map needs the extra 'plots': pip install 'gdl-toolkit[plots]'"
+        if message := data_wanted(self.model, self.data):
+            yield ("data",), message
 
 
 def run(arguments: Arguments, context: StepContext) -> Figure:

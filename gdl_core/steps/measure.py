@@ -12,7 +12,7 @@ from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
 from gdl_core.specs import several
 from gdl_core.steps.inputs import OneOrMore
-from gdl_core.steps.shown import makes_of
+from gdl_core.steps.shown import data_wanted, makes_of
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Arguments(StepArguments):
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """Check the names of the measures, that each model fills the roles that they need, and the file of weights."""
+        if message := data_wanted(self.model, self.data):
+            yield ("data",), message
         for index, name in enumerate(self.of):
             try:
                 spec = registry.find("measure", name)

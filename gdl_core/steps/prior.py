@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Arguments(StepArguments):
     """Arguments of `prior`."""
 
-    model: Annotated[TrainedModel, Accepts("model", roles=("samples",))] = Field(description="a model that samples")
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "decodes"))] = Field(
+        description="a model that samples by decoding latent points"
+    )
     n: int = Field(64, ge=1, le=1_000_000, description="how many")
     start: int = Field(0, ge=0, description="number of the first one; 5 with n 1 gives the sixth point alone")
     scale: float = Field(

@@ -54,6 +54,7 @@ class Arguments(StepArguments):
 def run(arguments: Arguments, context: StepContext) -> Any:
     """Return originals and, under them, what each model makes of their posterior means, or of their codes."""
     from gdl_core.errors import DataError
+    from gdl_core.forms import need_same_form
     from gdl_core.latent.tiles import decode_rows, encode_rows
     from gdl_core.steps.inputs import as_samples, latent_points, load, model_names, ready, same_shape, some_rows
     from gdl_core.steps.shown import beside, form_of, need_form, show
@@ -66,6 +67,7 @@ def run(arguments: Arguments, context: StepContext) -> Any:
     if data.kind in SAMPLES:
         x = as_samples(models[0], data)
     else:
+        need_same_form(models[0].model.form, data.form, "the model and the dataset")
         there = len(data.where(held_out=arguments.held_out))
         if there < arguments.n:
             context.note(f"{data.name} has only {there} of the {arguments.n} samples asked for")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.specs import Kind
-from gdl_core.steps.inputs import Where
+from gdl_core.steps.inputs import Where, roles_of
 from gdl_core.steps.shown import makes_of
 from gdl_core.values import TrainedModel
 
@@ -28,6 +29,11 @@ class Arguments(StepArguments):
     )
     where: Where = Field({}, description="of a conditional model: the wanted category, like {label: 7}")
     columns: int = Field(0, ge=0, le=1000, description="pictures to a row of the sheet; 0 for nearly square")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that there is a latent space to be scaled."""
+        if self.scale != 1.0 and "decodes" not in roles_of(self.model):
+            yield ("scale",), "'scale' is of latent points, and this model samples without any; leave it out"
 
     def gives_kind(self, registry: Registry, kind: Kind) -> Kind | None:
         """Samples are of the model's kind."""

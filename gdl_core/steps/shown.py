@@ -74,6 +74,9 @@ def samples_wanted(models: Any, places: Sequence[Any]) -> str:
     """
     given = {kind for place in places if (kind := _kind_of(place)) in SAMPLES}
     models = models if isinstance(models, list | tuple) else [models]
+    for place in places:
+        if _kind_of(place) in ("dataset", "episodes") and (message := data_wanted(models, place)):
+            return message
     for model in models:
         makes, roles = makes_of(model), model.roles if isinstance(model, Promise) else model.model.roles()
         for kind in sorted(given):
@@ -82,6 +85,16 @@ def samples_wanted(models: Any, places: Sequence[Any]) -> str:
             if "encodes" not in roles:
                 told = f"{several(kind)} need a model that encodes, which this one does not"
                 return f"{told}; give it latent points (do: prior{', or do: invert' if kind == 'image' else ''})"
+    return ""
+
+
+def data_wanted(models: Any, data: Any) -> str:
+    """Return what is wrong with showing a dataset to models, or nothing; None is no dataset."""
+    holds = makes_of(data)
+    for model in models if isinstance(models, list | tuple) else [models]:
+        makes = makes_of(model)
+        if None not in (holds, makes) and holds != makes:
+            return f"this model is one of {several(str(makes))}, but the dataset holds {several(str(holds))}"
     return ""
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gdl_core.training.trained import Trained
 
 _SHOWN = 8
+_LETTERS = 40  # of a name, in a message
 _OF_ROUNDS = ("duration", "begin", "batch", "ema", "precision", "collapse", "previews")
 """Arguments that mean nothing to a model that is fitted at once."""
 
@@ -216,10 +217,11 @@ def _take_weights(model: Model, begin: TrainedModel, chosen: Mapping[str, Any]) 
     told, theirs = model.config.model_dump(mode="json"), begin.config
     for key in told:
         ours, other = _words(told[key]), _words(theirs.get(key))
-        if key not in chosen and ours != other:
+        if (key not in chosen or told[key] != chosen[key]) and ours != other:
             apart = [pair for pair in zip_longest(other, ours, fillvalue="none") if len(set(pair)) > 1]
             learned, there = (
-                ", ".join(words[:6]) + (" …" if len(words) > 6 else "") for words in zip(*apart, strict=True)
+                ", ".join(word[:_LETTERS] for word in words[:6]) + (" …" if len(words) > 6 else "")
+                for words in zip(*apart, strict=True)
             )
             raise DataError(f"'from' learned other {key}: {learned}, the data have {there}; train without 'from'")
     mine, given = model.state_dict(), unwrapped(begin.model).state_dict()

@@ -1,4 +1,4 @@
-"""The parts of a transformer, with a memory of what was read before (Vaswani et al. 2017; Radford et al. 2019)."""
+"""The parts of a transformer, with a cache of what was read before (Vaswani et al. 2017; Radford et al. 2019)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gdl_core.errors import InputError
 from gdl_text.config import GPTConfig
 
 _BASE = 10_000.0  # of the wavelengths of rotary positions (Su et al. 2021, section 3.4.3)
 
 
-class Memory:
+class Cache:
     """Keys and values of the pieces that were read, for each layer (batch, heads, pieces, size of a head).
 
     Args:
@@ -31,7 +32,13 @@ class Memory:
         return min(self.read, self.room)
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Take keys and values of new pieces in, and return all that are kept; the oldest are forgotten."""
+        """Take keys and values of new pieces in, and return all that are kept; the oldest are forgotten.
+
+        Raises:
+            InputError: there are more new ones than there is room for.
+        """
+        if key.shape[2] > self.room:
+            raise InputError(f"{key.shape[2]} pieces at once are more than the {self.room} that are kept")
         kept = self._kept[layer]
         held, new = self.held, key.shape[2]
         if kept is None:
@@ -56,9 +63,9 @@ class Block(nn.Module):
         self.attention, self.perceptron = Attention(config), perceptron(config)
         self.drop = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, turn: Tensor | None, memory: Memory | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, turn: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
         """Return numbers (batch, pieces, width); `turn` has the angles of rotary positions."""
-        x = x + self.drop(self.attention(self.first(x), turn, memory, layer))
+        x = x + self.drop(self.attention(self.first(x), turn, cache, layer))
         return cast("Tensor", x + self.drop(self.perceptron(self.second(x))))
 
 
@@ -71,7 +78,7 @@ class Attention(nn.Module):
         self.inward = nn.Linear(config.width, 3 * config.width, bias=config.bias)
         self.outward = nn.Linear(config.width, config.width, bias=config.bias)
 
-    def forward(self, x: Tensor, turn: Tensor | None, memory: Memory | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, turn: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
         """Return what each piece takes from those before it and from itself."""
         batch, pieces, width = x.shape
         query, key, value = (
@@ -80,8 +87,8 @@ class Attention(nn.Module):
         if turn is not None:
             query, key = _turned(query, turn), _turned(key, turn)
         causal, mask = True, None
-        if memory is not None:
-            key, value = memory.extend(layer, key, value)
+        if cache is not None:
+            key, value = cache.extend(layer, key, value)
             causal = key.shape[2] == pieces
             if not causal and pieces > 1:
                 mask = torch.ones(pieces, key.shape[2], dtype=torch.bool, device=x.device).tril(key.shape[2] - pieces)

@@ -27,7 +27,7 @@ def choose(logits: Tensor, chance: Tensor, temperature: float = 1.0, top_k: int 
     ordered, order = logits.sort(dim=1, descending=True, stable=True)
     if top_k:
         ordered, order = ordered[:, :top_k], order[:, :top_k]
-    share = (ordered.double() / temperature).softmax(1)
+    share = ((ordered - ordered[:, :1]).double() / temperature).softmax(1)
     sums = share.cumsum(1)
     if top_p < 1.0:
         share = share.masked_fill(sums - share >= top_p, 0.0)  # the first one always stays

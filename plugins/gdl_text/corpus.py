@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -17,13 +17,14 @@ from gdl_core.data.split import split
 from gdl_core.errors import DataError
 from gdl_core.values import Column
 from gdl_text.form import TextForm
-from gdl_text.tokens import Characters, Pieces, Tokens
+from gdl_text.tokens import Characters, Pieces, Tokens, composed
 
 SUFFIXES = (".txt", ".text", ".md")
 MOST = 1 << 28
-"""Bytes of a file, at most."""
+"""Bytes of a file, and letters of all of them, at most."""
 
 _APART = 8  # so many documents or more: whole ones are held out
+_OVER = 1.5  # times the share that is to be held out may be, or its inverse
 _DOTS = 60
 
 
@@ -37,41 +38,45 @@ class Document:
 
 
 def read_text(path: Path, encoding: str) -> str:
-    """Return what a file says, its lines ended by a line feed, in composed letters (NFC).
+    """Return what a file says, as `composed` has it; a form feed, the sign for a new page, ends a line.
 
     Raises:
-        DataError: it cannot be read, is too long, or is not in this encoding.
+        DataError: it cannot be read, is too long or empty, or is not in this encoding.
     """
     try:
         if path.stat().st_size > MOST:
-            raise DataError(f"{path.name} is larger than {MOST >> 20} MiB; cut it into several files")
+            raise DataError(f"{path.name} is larger than {MOST >> 20} MiB; take a part of it")
         text = path.read_bytes().decode(encoding)
+        text.encode("utf-8")  # some encodings make letters that are none
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path.name} is not a text in {encoding} (byte {error.start}); say what it is, like encoding: latin-1"
         ) from None
-    except LookupError:
-        raise DataError(f"there is no encoding '{encoding}'; try utf-8 or latin-1") from None
+    except (LookupError, ValueError):
+        raise DataError(f"'{encoding}' is no encoding that texts are written in; try utf-8 or latin-1") from None
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from None
-    text = unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise DataError(f"{path.name} is empty")
+    return composed(text).replace("\f", "\n")
 
 
 def read_documents(path: Path, encoding: str, context: BuildContext) -> list[Document]:
     """Return the text of a file, or those of a folder and all its subfolders; what cannot be read there is skipped.
 
+    Hidden files and folders, and those of runs, are none of the texts.
+
     Raises:
-        DataError: nothing can be read.
+        DataError: nothing can be read, or there is too much.
     """
     if path.is_file():
         return [Document(path.stem, read_text(path, encoding), {})]
     if not path.is_dir():
         raise DataError(f"no such file or folder: {path.name}")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = list(_files(path))
     if not files:
         raise DataError(f"{path.name} holds no text; files are called {', '.join(SUFFIXES)}")
-    documents = []
+    documents, letters = [], 0
     for number, file in enumerate(files):
         context.progress(number, len(files))
         try:
@@ -79,13 +84,33 @@ def read_documents(path: Path, encoding: str, context: BuildContext) -> list[Doc
         except DataError as error:
             context.note(f"left out: {error}")
             continue
-        if text.strip():
-            documents.append(Document(file.relative_to(path).with_suffix("").as_posix(), text, {}))
-        else:
-            context.note(f"left out: {file.name} is empty")
+        letters += len(text)
+        if letters > MOST:
+            raise DataError(f"{path.name} holds more than {MOST >> 20} million letters; take a part of it")
+        documents.append(Document(file.relative_to(path).as_posix(), text, {}))
     if not documents:
         raise DataError(f"none of the {len(files)} files in {path.name} could be read; the notes say why")
-    return documents
+    return _named(documents)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not (here / name / ".gdl").is_dir()
+        )
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES and (here / name).is_file():
+                yield here / name
+
+
+def _named(documents: Sequence[Document]) -> list[Document]:
+    """Return documents without the suffixes of their files in their names, where they can be told apart so."""
+    stems = [str(PurePosixPath(document.name).with_suffix("")) for document in documents]
+    return [
+        replace(document, name=stem if stems.count(stem) == 1 else document.name)
+        for document, stem in zip(documents, stems, strict=True)
+    ]
 
 
 def cut(
@@ -103,13 +128,14 @@ def windows(
 ) -> Dataset:
     """Return all that documents say in pieces of one length, one after another.
 
-    Of eight documents or more whole ones are held out, of fewer the end of each. The last piece of a document goes back
-    to where it is whole; a document shorter than a piece is filled up with ends.
+    Of eight documents or more whole ones are held out, of fewer the end of each; so too where some are so long that no
+    whole ones come to the share. The last piece of a document goes back to where it is whole; a document shorter than a
+    piece is filled up with ends.
 
     Raises:
         DataError: there is not enough to hold out some.
     """
-    parts, held = _parts(documents, share, context)
+    parts, held = _parts(documents, share, length, context)
     form, rows, owner, out = TextForm(tokens, length), [], [], []
     for part, (document, text) in enumerate(parts):
         codes = tokens.encode(text)
@@ -151,27 +177,41 @@ def sentences(
 
 
 def _parts(
-    documents: Sequence[Document], share: float, context: BuildContext
+    documents: Sequence[Document], share: float, length: int, context: BuildContext
 ) -> tuple[list[tuple[int, str]], list[bool]]:
     """Return texts with the number of their document, and which are held out."""
-    if len(documents) >= _APART:
-        order = context.noise.stream("split").permutation(len(documents)).tolist()
-        whole, so_far, chosen = sum(len(document.text) for document in documents), 0, set()
-        for number in order:
-            if so_far < share * whole:
-                chosen.add(number)
-                so_far += len(documents[number].text)
+    chosen = _chosen(documents, share, context) if len(documents) >= _APART and share else set()
+    if chosen or not share:
+        names = ", ".join(documents[number].name for number in sorted(chosen))
         if chosen:
-            names = ", ".join(documents[number].name for number in sorted(chosen))
             context.note(f"held out: {names[:_DOTS]}{' …' if len(names) > _DOTS else ''}")
         held = [number in chosen for number in range(len(documents))]
         return [(number, document.text) for number, document in enumerate(documents)], held
     parts, held = [], []
     for number, document in enumerate(documents):
         at = len(document.text) - round(share * len(document.text))
-        parts += [(number, document.text[:at])] + ([(number, document.text[at:])] if at < len(document.text) else [])
-        held += [False] + ([True] if at < len(document.text) else [])
+        for text, out in ((document.text[:at], False), (document.text[at:], True)):
+            if len(text) > length:  # a part that was cut off and filled up would say that texts end so
+                parts.append((number, text))
+                held.append(out)
+    if len(set(held)) < 2:
+        longest = max(len(document.text) for document in documents)
+        raise DataError(
+            f"with samples of {length} pieces there is too little to hold some out: the longest text has {longest:,} "
+            "letters; give a smaller length, or more"
+        )
     return parts, held
+
+
+def _chosen(documents: Sequence[Document], share: float, context: BuildContext) -> set[int]:
+    """Return which documents are held out, in an order drawn by noise, till they come to the share; none if none do."""
+    whole, so_far, chosen = sum(len(document.text) for document in documents), 0, set[int]()
+    for number in context.noise.stream("split").permutation(len(documents)).tolist():
+        more = so_far + len(documents[number].text)
+        if so_far < share * whole and more <= _OVER * share * whole:
+            chosen.add(number)
+            so_far = more
+    return chosen if so_far >= share * whole / _OVER else set()
 
 
 def _finish(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gdl_core.errors import DataError
 from gdl_core.specs import Kind
 from gdl_core.values import Text
-from gdl_text.tokens import Tokens
+from gdl_text.tokens import Tokens, composed
 
 _SHOWN = 40
 
@@ -29,6 +29,10 @@ class TextForm:
     def __init__(self, tokens: Tokens, length: int) -> None:
         self.tokens, self.length = tokens, length
 
+    def told(self) -> dict[str, Any]:
+        """Return what the codes stand for; how many there are in a sample is its shape."""
+        return self.tokens.told()
+
     def show(self, samples: NDArray[np.float32]) -> Text:
         """Return the text of each row of (n, length)."""
         return Text(tuple(self.tokens.decode(row) for row in samples.astype(np.int64).tolist()))
@@ -39,7 +43,8 @@ class TextForm:
         Raises:
             DataError: one is too long, or has a letter that has no code.
         """
-        return self.rows([self.tokens.encode(text) for text in value.samples], value.samples).astype(np.float32)
+        texts = [composed(text) for text in value.samples]
+        return self.rows([self.tokens.encode(text) for text in texts], texts).astype(np.float32)
 
     def rows(self, codes: Sequence[Sequence[int]], texts: Sequence[str]) -> NDArray[np.int32]:
         """Return codes of texts as rows of one length, int32 (n, length)."""

@@ -14,13 +14,14 @@ from gdl_core.contracts import Batch, Losses, Model, Player
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import InputError
 from gdl_core.noise import Noise
-from gdl_text.blocks import Block, Memory, angles, norm
+from gdl_text.blocks import Block, Cache, angles, norm
 from gdl_text.choice import choose
 from gdl_text.config import GPTConfig
 from gdl_text.form import TextForm
 from gdl_text.samples import in_texts, tokens_of
 from gdl_text.tokens import read_tokens
 
+_TILE = 8  # texts that are written at once
 _STD = 0.02  # of fresh weights (Radford et al. 2019)
 
 
@@ -33,6 +34,7 @@ class GPT(Model):
 
     def __init__(self, config: GPTConfig, data_shape: tuple[int, ...]) -> None:
         super().__init__(config, data_shape)
+        self.tile = _TILE
         self.tokens = read_tokens(config.tokens)
         (self.length,) = data_shape
         self.form = TextForm(self.tokens, self.length)
@@ -72,17 +74,17 @@ class GPT(Model):
         logits = self(before).float()
         return F.cross_entropy(logits.transpose(1, 2), codes, reduction="none")
 
-    def forward(self, codes: Tensor, memory: Memory | None = None) -> Tensor:
+    def forward(self, codes: Tensor, cache: Cache | None = None) -> Tensor:
         """Return the logits of what follows each code, (batch, pieces, size).
 
         Args:
             codes: int64 (batch, pieces); a text begins with the end's code.
-            memory: what was read before; it takes these in. None: nothing was, and nothing is kept.
+            cache: what was read before; it takes these in. None: nothing was, and nothing is kept.
 
         Raises:
             InputError: positions were learned for fewer pieces.
         """
-        start = 0 if memory is None else memory.read
+        start = 0 if cache is None else cache.read
         pieces = codes.shape[1]
         x = self.embedding(codes)
         turn = None
@@ -94,14 +96,14 @@ class GPT(Model):
             turn = angles(start, pieces, self.config.width // self.config.heads, codes.device)
         x = self.drop(x)
         for layer, block in enumerate(self.blocks):
-            x = block(x, turn, memory, layer)
-        if memory is not None:
-            memory.read += pieces
+            x = block(x, turn, cache, layer)
+        if cache is not None:
+            cache.read += pieces
         return F.linear(self.last(x), self.embedding.weight)
 
-    def remember(self) -> Memory:
-        """Return a memory of nothing, with room for as many pieces as a sample has."""
-        return Memory(self.config.layers, self.length)
+    def remember(self) -> Cache:
+        """Return a cache of nothing, with room for as many pieces as a sample has."""
+        return Cache(self.config.layers, self.length)
 
     @torch.no_grad()
     def go_on(
@@ -127,15 +129,23 @@ class GPT(Model):
             top_k: choose among so many of the likeliest; 0: among all.
             top_p: choose among the likeliest that have this probability together (Holtzman et al. 2020).
             tell: told each new piece, (batch,); it may raise.
+
+        Raises:
+            InputError: positions were learned for fewer pieces.
         """
-        memory, given = self.remember(), begun
+        cache, given = self.remember(), begun
         if self.places is None:
             given = given[:, -self.length :]
+        elif begun.shape[1] + pieces - 1 > self.length:
+            most = self.length + 1 - begun.shape[1]
+            raise InputError(
+                f"this model has learned {self.length} positions: after this beginning it writes {most} pieces"
+            )
         found: list[Tensor] = []
         over = torch.zeros(len(begun), dtype=torch.bool, device=begun.device)
         for place in range(pieces):
-            logits = self(given, memory)[:, -1].float()
-            chance = noise.stream("piece", place).uniform(len(begun), (1,))[:, 0].to(logits)
+            logits = self(given, cache)[:, -1].float()
+            chance = noise.stream("piece", place).at(noise.start).uniform(len(begun), (1,))[:, 0].to(logits)
             code = choose(logits, chance, temperature, top_k, top_p).masked_fill(over, self.end)
             over = over | (code == self.end)
             tell(code)

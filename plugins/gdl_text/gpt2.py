@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -19,6 +20,7 @@ from gdl_text.gpt import GPT
 from gdl_text.tokens import Pieces
 
 WEIGHTS = "model.safetensors"
+_END = 50_256  # the code of the end where config.json says nothing of it
 _TANH = ("gelu_new", "gelu_pytorch_tanh")
 _PLAIN = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "reorder_and_upcast_attn": False,
           "tie_word_embeddings": True, "add_cross_attention": False, "layer_norm_epsilon": 1e-5}  # fmt: skip
@@ -48,18 +50,34 @@ def read_gpt2(folder: Path) -> GPT:
     sizes: dict[str, Any] = {
         name: told.get(name) for name in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")
     }
+    sizes["eos_token_id"] = told.get("eos_token_id", _END)
     for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
+        if not isinstance(size, int) or size < (name != "eos_token_id"):
             raise DataError(f"{folder.name}: config.json says {name} {size}, which should be a whole number")
-    pieces = read_pieces(folder, int(told.get("eos_token_id") or 0))
+    pieces = read_pieces(folder, sizes["eos_token_id"])
     if pieces.size != sizes["vocab_size"]:
         raise DataError(f"{folder.name}: {pieces.size} pieces, but the network knows {sizes['vocab_size']}")
-    config = GPTConfig(
-        layers=sizes["n_layer"], heads=sizes["n_head"], width=sizes["n_embd"], inner=int(told.get("n_inner") or 0),
-        positions="learned", norm="layer", perceptron="gelu", bias=True, tokens=pieces.told(),
-    )  # fmt: skip
+    try:
+        config = GPTConfig.model_validate(
+            {
+                "layers": sizes["n_layer"], "heads": sizes["n_head"], "width": sizes["n_embd"],
+                "inner": told.get("n_inner") or 0, "positions": "learned", "norm": "layer", "perceptron": "gelu",
+                "bias": True, "tokens": pieces.told(),
+            }
+        )  # fmt: skip
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise DataError(f"{folder.name}: config.json describes no GPT-2 ({fault['msg']})") from None
+    weights = _weights(folder)
+    wanted = {"wte.weight": (pieces.size, config.width), "wpe.weight": (sizes["n_positions"], config.width)}
+    for name, shape in wanted.items():  # before memory is taken for what the settings claim
+        if name not in weights or tuple(weights[name].shape) != shape:
+            found = tuple(weights[name].shape) if name in weights else "not there"
+            raise DataError(f"{folder.name}: {name} is {found}, but config.json says {shape}")
+    if f"h.{config.layers - 1}.ln_1.weight" not in weights:
+        raise DataError(f"{folder.name}: {WEIGHTS} has no h.{config.layers - 1}.ln_1.weight")
     model = GPT(config, (sizes["n_positions"],))
-    model.load_state_dict(_renamed(_weights(folder), model.state_dict(), folder.name))
+    model.load_state_dict(_renamed(weights, model.state_dict(), folder.name))
     return model.eval()
 
 
@@ -67,7 +85,10 @@ def read_pieces(folder: Path, end: int) -> Pieces:
     """Return the pieces of words of a folder: tokenizer.json, or vocab.json and merges.txt."""
     whole = folder / "tokenizer.json"
     if whole.is_file():
-        return Pieces(whole.read_text(encoding="utf-8"), end)
+        try:
+            return Pieces(whole.read_text(encoding="utf-8"), end)
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{folder.name}: tokenizer.json cannot be read ({error})") from None
     if find_spec("tokenizers") is None:
         raise MissingExtraError("cutting texts into pieces (BPE)", "text")
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,17 @@ class NGrams:
         known = sorted(set(letters).union(*map(set, texts)))
         self._codes = {letter: code for code, letter in enumerate(known, start=2)}
         self._base = len(known) + 2
-        self._tables = []
+        self._tables: list[_Table] = []
         whole = [self.codes(text, end) for text, end in zip(texts, ends, strict=True)]
+        codes = np.concatenate(whole)
+        context = np.zeros(len(codes), dtype=np.int64)  # the number of what stands before each letter
         for order in ORDERS:
-            seen, counts = np.unique(np.concatenate([self._keys(codes, order) for codes in whole]), return_counts=True)
-            contexts, first, kinds = np.unique(seen // self._base, return_index=True, return_counts=True)
-            self._tables.append((seen, counts, contexts, np.add.reduceat(counts, first), kinds))
+            before = np.concatenate([_shifted(one, order - 1) for one in whole])
+            keys = context * self._base + before
+            contexts, context = np.unique(keys, return_inverse=True)
+            seen, counts = np.unique(context * self._base + codes, return_counts=True)
+            totals, kinds = np.bincount(context), np.bincount(seen // self._base)
+            self._tables.append(_Table(contexts, seen, counts, totals, kinds))
 
     def codes(self, text: str, end: bool) -> Codes:
         """Return a text as codes; the unknown letters of it have the code 0."""
@@ -45,26 +51,40 @@ class NGrams:
         """Return -log₂ P of a text for each order, (orders,); nothing is known of what was before it."""
         codes = self.codes(text, end)
         share = np.full(len(codes), 1.0 / (self._base - 1))
+        context = np.zeros(len(codes), dtype=np.int64)
         result = []
-        for order, (seen, counts, contexts, totals, kinds) in zip(ORDERS, self._tables, strict=True):
-            keys = self._keys(codes, order)
-            hits, met = _look_up(keys, seen, counts), _look_up(keys // self._base, contexts, totals)
-            followers = _look_up(keys // self._base, contexts, kinds)
-            share = np.where(met > 0, (hits + followers * share) / np.maximum(met + followers, 1), share)
+        for order, table in zip(ORDERS, self._tables, strict=True):
+            before = _shifted(codes, order - 1)
+            numbers = np.arange(len(table.contexts))
+            context = np.where(context < 0, -1, _look_up(context * self._base + before, table.contexts, numbers, -1))
+            known = context >= 0
+            met, followers = (np.where(known, values[context], 0) for values in (table.totals, table.kinds))
+            hits = np.where(known, _look_up(context * self._base + codes, table.seen, table.counts, 0), 0)
+            share = np.where(known, (hits + followers * share) / np.maximum(met + followers, 1), share)
             result.append(-np.log2(share).sum())
         return np.array(result)
 
-    def _keys(self, codes: Codes, order: int) -> Codes:
-        """Return a number for each letter with the order − 1 letters before it."""
-        padded = np.concatenate([np.zeros(order - 1, dtype=np.int64), codes])
-        keys = np.zeros(len(codes), dtype=np.int64)
-        for back in range(order):
-            keys = keys * self._base + padded[back : back + len(codes)]
-        return keys
+
+class _Table(NamedTuple):
+    """Of one order: keys of contexts (that of one letter less, and the letter before it), and of contexts with what
+    followed them, how often; of each context how often it was met, and how many letters followed it."""
+
+    contexts: Codes
+    seen: Codes
+    counts: Codes
+    totals: Codes
+    kinds: Codes
 
 
-def _look_up(wanted: Codes, known: Codes, values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the value of each wanted number, 0 where it is not among the known ones, which are sorted."""
+def _shifted(codes: Codes, back: int) -> Codes:
+    """Return the code so many places before each one, 0 where there is none; 0 everywhere for none back."""
+    if back == 0:
+        return np.zeros_like(codes)
+    return np.concatenate([np.zeros(min(back, len(codes)), dtype=np.int64), codes[:-back]])
+
+
+def _look_up(wanted: Codes, known: Codes, values: Codes, none: int) -> Codes:
+    """Return the value of each wanted number, or `none` where it is not among the known ones, which are sorted."""
     place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    found: NDArray[np.int64] = np.where(known[place] == wanted, values[place], 0)
+    found: Codes = np.where(known[place] == wanted, values[place], none)
     return found

@@ -23,7 +23,12 @@ def build(config: ShakespeareConfig, context: BuildContext) -> Dataset:
         DataError: there are no plays. MissingExtraError: bpe needs the library tokenizers.
     """
     folder = config.path or _installed()
-    documents = [play(document) for document in read_documents(folder, "utf-8", context)]
+    found = read_documents(folder, "utf-8", context)
+    stems = [document.name.rpartition("/")[2] for document in found]
+    documents = [
+        replace(play(document), name=stem if stems.count(stem) == 1 else document.name)
+        for document, stem in zip(found, stems, strict=True)
+    ]
     tokens = cut(documents, config.tokens, config.vocabulary)
     return windows("shakespeare", documents, tokens, config.length, config.held_out, context)
 
@@ -39,8 +44,8 @@ def play(document: Document) -> Document:
     text = re.sub(r"_(.+?)_", r"[\1]", text, flags=re.DOTALL)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-    genre, _, name = document.name.rpartition("/")
-    return replace(document, name=name, text=text, facts={"genre": genre or "play"})
+    genre = document.name.rpartition("/")[0]
+    return replace(document, text=text, facts={"genre": genre or "play"})
 
 
 def _installed() -> Path:

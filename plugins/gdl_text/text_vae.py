@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
 from gdl_core.data.dataset import Dataset
 from gdl_core.kernels import reparameterize, uniform
+from gdl_core.latent.bound import importance_bound
 from gdl_core.noise import Noise
 from gdl_text.config import TextVAEConfig
 from gdl_text.form import TextForm
@@ -140,14 +140,6 @@ class TextVAE(Model):
         each = F.cross_entropy(self._write(self._before(codes), z).float().transpose(1, 2), codes, reduction="none")
         return -(each * in_texts(codes, self.end)).sum(1)
 
-    @torch.no_grad()
     def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
-        """Return a lower bound of log p(x), (batch,), in nats: the importance-weighted bound (Burda et al. 2016)."""
-        posterior = self.encode(x)
-        total: Tensor | None = None
-        for number in range(self.config.bound_samples):
-            z = posterior.draw(noise.stream("bound", number))
-            weight = self.log_likelihood(x, z) + self.log_prior(z) - posterior.log_prob(z)
-            total = weight if total is None else torch.logaddexp(total, weight)
-        assert total is not None
-        return total - math.log(self.config.bound_samples)
+        """Return a lower bound of log p(x), (batch,), in nats; see `importance_bound`."""
+        return importance_bound(self, x, noise, self.config.bound_samples)

@@ -5,6 +5,8 @@ One code, `end`, stands for the end of a text; it fills what is left of a sample
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -14,6 +16,10 @@ from gdl_core.errors import DataError, MissingExtraError
 END = "<|end|>"
 """How the end is called where codes have names."""
 
+MOST = 1 << 25
+"""Letters that the pieces of a BPE may be told in."""
+
+_BYTE_LEVEL = {"model": "BPE", "normalizer": None, "pre_tokenizer": "ByteLevel", "decoder": "ByteLevel"}
 _SHOWN = 8
 
 
@@ -75,7 +81,7 @@ class Pieces:
     """A code for each piece of a byte-level BPE (Sennrich et al. 2016; Radford et al. 2019), by the library tokenizers.
 
     Args:
-        json: what the library says of itself.
+        told: what the library says of itself.
         end: the code of the end.
 
     Raises:
@@ -83,17 +89,23 @@ class Pieces:
         DataError: it cannot read this.
     """
 
-    def __init__(self, json: str, end: int) -> None:
+    def __init__(self, told: str, end: int) -> None:
         if find_spec("tokenizers") is None:
             raise MissingExtraError("cutting texts into pieces (BPE)", "text")
         from tokenizers import Tokenizer
 
+        _check(told)
         try:
-            self._pieces = Tokenizer.from_str(json)
+            self._pieces = Tokenizer.from_str(told)
         except Exception as error:  # the library raises plain ones
             raise DataError(f"these are no pieces that the library tokenizers can read ({error})") from error
+        self._pieces.no_truncation()
+        self._pieces.no_padding()
         self._pieces.encode_special_tokens = True  # the name of the end in a text is text
-        self.json, self.end, self.size = json, end, int(self._pieces.get_vocab_size())
+        codes = self._pieces.get_vocab().values()
+        self.json, self.end, self.size = told, end, len(codes)
+        if sorted(codes) != list(range(self.size)):
+            raise DataError(f"the codes of {self.size} pieces are not 0 to {self.size - 1}; the file is damaged")
         if not 0 <= end < self.size:
             raise DataError(f"the end has the code {end}, but there are {self.size} pieces")
 
@@ -140,6 +152,36 @@ def read_tokens(told: Mapping[str, Any]) -> Tokens:
     if told.get("kind") == "bpe" and isinstance(told.get("json"), str) and isinstance(told.get("end"), int):
         return Pieces(told["json"], told["end"])
     raise DataError("the settings do not say how texts are cut into pieces; the model file is damaged")
+
+
+def composed(text: str) -> str:
+    """Return a text as texts are learned: in composed letters (NFC), lines ended by a line feed, without a mark.
+
+    >>> composed("\ufeffu\\u0308ber\\r\\nalles\\r")
+    'über\\nalles\\n'
+    """
+    plain = unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
+    return plain.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _check(told: str) -> None:
+    """Check that pieces are a byte-level BPE and nothing besides: a normalizer, say, may do anything to texts.
+
+    Raises:
+        DataError: they are more, or too many.
+    """
+    if len(told) > MOST:
+        raise DataError(f"pieces told in more than {MOST >> 20} million letters are not read")
+    try:
+        parts = json.loads(told)
+        kinds = {
+            name: (parts.get(name) or {}).get("type") for name in ("model", "normalizer", "pre_tokenizer", "decoder")
+        }
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise DataError(f"these are no pieces that the library tokenizers can read ({error})") from None
+    for name, kind in _BYTE_LEVEL.items():
+        if kinds[name] != kind:
+            raise DataError(f"only a byte-level BPE is read, as GPT-2 has it; the {name} of this one is {kinds[name]}")
 
 
 def _until(codes: Sequence[int], end: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
 from gdl_core.kernels import reparameterize
+from gdl_core.latent.bound import importance_bound
 from gdl_core.networks.coders import build_decoder, build_encoder
 from gdl_core.noise import Noise
 from gdl_vae.config import VAEConfig
@@ -74,17 +74,6 @@ class VAE(Model):
         """Return log p(x | z) of samples and latent points, (batch,), in nats, as `loss` has it."""
         return self.reconstruction.log_likelihood(self.decoder(z).float(), x)
 
-    @torch.no_grad()
     def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
-        """Return a lower bound of log p(x), (batch,), in nats: the importance-weighted bound (Burda et al. 2016).
-
-        It rises towards log p(x) with `bound_samples`; with 1 it is the ELBO. Sample i uses row i of each draw.
-        """
-        posterior = self.encode(x)
-        total: Tensor | None = None
-        for number in range(self.config.bound_samples):
-            z = posterior.draw(noise.stream("bound", number))
-            weight = self.log_likelihood(x, z) + self.log_prior(z) - posterior.log_prob(z)
-            total = weight if total is None else torch.logaddexp(total, weight)
-        assert total is not None
-        return total - math.log(self.config.bound_samples)
+        """Return a lower bound of log p(x), (batch,), in nats; see `importance_bound`."""
+        return importance_bound(self, x, noise, self.config.bound_samples)

@@ -54,6 +54,17 @@ def test_whole_documents_are_held_out_of_many(tmp_path: Path) -> None:
     assert other.fingerprint != data.fingerprint
 
 
+def test_a_long_document_is_not_held_out_whole(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.txt").write_text("ab" * (40_000 if number == 4 else 50))
+    (tmp_path / "4.md").write_text("ab" * 50)
+    data = build(TextConfig(path=tmp_path, length=16, held_out=0.1), Around(tmp_path))
+    assert len(data.held_out) / len(data) == pytest.approx(0.1, abs=0.01)
+    assert data.column("document").names[4:6] == ("4.md", "4.txt"), "names that tell them apart"
+    with pytest.raises(DataError, match=r"too little to hold some out: the longest text has 80,000 letters"):
+        build(TextConfig(path=tmp_path, length=65536, held_out=0.1), Around(tmp_path))
+
+
 def test_lines_end_and_long_ones_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffone\r\n\r\n  two \rthree is too long\nfour".encode())
     around = Around(tmp_path)
@@ -71,7 +82,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         build(TextConfig(path=latin, **settings), Around(tmp_path))
     data = build(TextConfig(path=latin, encoding="latin-1", **settings), Around(tmp_path))
     assert _texts(data, np.arange(1)) == ["Bücher ü"]
-    with pytest.raises(DataError, match="no encoding 'klingon'"):
+    with pytest.raises(DataError, match="'klingon' is no encoding that texts are written in"):
         build(TextConfig(path=latin, encoding="klingon", **settings), Around(tmp_path))
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -80,7 +91,17 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (folder / "bad.txt").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(DataError, match="none of the 1 files in folder could be read"):
         build(TextConfig(path=folder, **settings), Around(tmp_path))
+    for encoding in ("undefined", "a\0b", "unicode_escape"):
+        (tmp_path / "odd.txt").write_bytes(b"\\ud800")
+        with pytest.raises(DataError, match=r"is no encoding that|is not a text in"):
+            build(TextConfig(path=tmp_path / "odd.txt", encoding=encoding, **settings), Around(tmp_path))
     (folder / "good.md").write_text("a good one that is long")
+    (folder / ".hidden.txt").write_text("hidden")
+    (folder / "run" / ".gdl").mkdir(parents=True)
+    (folder / "run" / "report.md").write_text("of a run")
+    (tmp_path / "empty.txt").write_text(" ")
+    with pytest.raises(DataError, match=r"empty.txt is empty"):
+        build(TextConfig(path=tmp_path / "empty.txt", **settings), Around(tmp_path))
     (folder / "empty.txt").write_text(" \n")
     around = Around(tmp_path)
     assert len(build(TextConfig(path=folder, **settings), around)) == 3

@@ -1,4 +1,4 @@
-"""The transformer: what it may know, its memory, and what it writes."""
+"""The transformer: what it may know, its cache, and what it writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gdl_core.contracts import Batch
 from gdl_core.errors import InputError
 from gdl_core.latent.tiles import sample_rows
 from gdl_core.noise import Noise
-from gdl_text.blocks import Memory
+from gdl_text.blocks import Cache
 from gdl_text.choice import choose
 
 GPT2 = {"positions": "learned", "norm": "layer", "perceptron": "gelu", "bias": True}
@@ -36,34 +36,42 @@ def test_nothing_is_known_of_what_comes_later(settings: dict[str, object]) -> No
 
 @KINDS
 @torch.no_grad()
-def test_a_memory_changes_nothing(settings: dict[str, object]) -> None:
+def test_a_cache_changes_nothing(settings: dict[str, object]) -> None:
     model, codes = gpt(**settings), _codes()
     whole = model(codes)
     for cuts in ([12], [1] * 12, [5, 1, 1, 3, 2]):
-        memory, parts = model.remember(), []
+        cache, parts = model.remember(), []
         for part in codes.split(cuts, dim=1):
-            parts.append(model(part, memory))
+            parts.append(model(part, cache))
         assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5), cuts
 
 
 @torch.no_grad()
 def test_what_is_too_long_ago_is_forgotten() -> None:
     model, codes = gpt(length=6, layers=1), _codes(2, 15)
-    memory = model.remember()
-    last = [model(code, memory)[:, -1] for code in codes.split(1, dim=1)][-1]
+    cache = model.remember()
+    last = [model(code, cache)[:, -1] for code in codes.split(1, dim=1)][-1]
     assert torch.allclose(last, model(codes[:, -6:])[:, -1], atol=1e-5), "of one layer only the window counts"
-    assert memory.held == 6
+    assert cache.held == 6
+    with pytest.raises(InputError, match="15 pieces at once are more than the 6 that are kept"):
+        model(codes, model.remember())
     learned = gpt(length=6, **GPT2)
     with pytest.raises(InputError, match="has learned 6 positions"):
         learned(codes)
+    begun = torch.zeros(1, 3, dtype=torch.long)
+    assert learned.go_on(begun, 4, Noise(0)).shape == (1, 4)
+    told: list[object] = []
+    with pytest.raises(InputError, match="after this beginning it writes 4 pieces"):
+        learned.go_on(begun, 5, Noise(0), tell=told.append)
+    assert not told, "it is refused before anything is written"
 
 
-def test_a_memory_holds_the_newest() -> None:
-    memory = Memory(1, 4)
+def test_a_cache_holds_the_newest() -> None:
+    cache = Cache(1, 4)
     for value in range(6):
         part = torch.full((1, 1, 1, 1), float(value))
-        keys, _ = memory.extend(0, part, part)
-        memory.read += 1
+        keys, _ = cache.extend(0, part, part)
+        cache.read += 1
     assert keys.flatten().tolist() == [2, 3, 4, 5]
 
 
@@ -97,6 +105,7 @@ def test_one_batch_is_learned_by_heart() -> None:
 def test_a_text_is_the_same_alone_and_in_company(settings: dict[str, object]) -> None:
     trained = described(gpt(**settings), "text/gpt")
     many = sample_rows(trained, 20, Noise(5))
+    assert len({tuple(text.tolist()) for text in many}) == 20, "no tile repeats another"
     assert torch.equal(sample_rows(trained, 3, Noise(5), start=11), many[11:14])
     longer = trained.model.go_on(torch.zeros(8, 1, dtype=torch.long), 12, Noise(5))
     shorter = trained.model.go_on(torch.zeros(8, 1, dtype=torch.long), 5, Noise(5))
@@ -131,3 +140,4 @@ def test_choices_come_as_often_as_they_are_probable() -> None:
     assert torch.equal(shares(top_p=1e-9), torch.tensor([1.0, 0, 0, 0]))
     assert torch.equal(choose(every, chances, temperature=0.0), torch.zeros(len(chances), dtype=torch.long))
     assert choose(logits[None], torch.tensor([1 - 2**-24])).item() == 1
+    assert torch.equal(choose(every, chances, temperature=1e-308), torch.zeros(len(chances), dtype=torch.long))

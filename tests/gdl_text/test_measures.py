@@ -49,6 +49,15 @@ def test_ngrams_are_those_of_dictionaries(train: list[str], text: str) -> None:
     assert np.allclose(grams.bits(text, True), wanted)
 
 
+def test_ngrams_of_many_letters_do_not_overflow() -> None:
+    letters = [chr(0x4E00 + number) for number in range(7000)]
+    grams = NGrams(["".join(letters)], [True])
+    for _, seen, *_ in grams._tables:
+        assert (seen >= 0).all()
+    bits = grams.bits("".join(letters[500:510]), False)
+    assert bits[4] < bits[1] < bits[0], "longer contexts know each letter's only successor"
+
+
 @given(st.lists(WORDS, min_size=1, max_size=3), st.lists(WORDS, min_size=1, max_size=3))
 def test_the_longest_run_is_found(texts: list[str], known: list[str]) -> None:
     def longest(text: str) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from steps.doing import context
+from text_toys import described, gpt
 
 from gdl_core import media
-from gdl_core.errors import RecipeError
+from gdl_core.errors import DataError, RecipeError
 from gdl_core.model_file import read_model
 from gdl_core.recipe.check import check_text
 from gdl_core.recipe.execute import run_recipe
 from gdl_core.registry import get_registry
+from gdl_text.steps import write
 
 ROAD = """
 gdl: 1
@@ -78,6 +81,19 @@ def test_texts_go_the_whole_road(tmp_path: Path) -> None:
     assert "RMSE" not in worth, "that is for pictures"
 
 
+def test_a_text_is_written_the_same_alone_and_in_company(tmp_path: Path) -> None:
+    trained = described(gpt(), "text/gpt")
+
+    def texts(**asked: int) -> tuple[str, ...]:
+        arguments = write.Arguments(model=trained, prompt="ab", length=10, **asked)
+        return write.run(arguments, context(tmp_path)).samples
+
+    many = texts(n=20)
+    assert len(set(many)) > 15
+    assert texts(n=1, start=11) == many[11:12]
+    assert texts(n=9, start=6) == many[6:15]
+
+
 @pytest.mark.parametrize(
     ("step", "fault"),
     [
@@ -89,6 +105,15 @@ def test_texts_go_the_whole_road(tmp_path: Path) -> None:
         ("{do: measure, model: $vae, data: $data, of: [frechet]}", "frechet is of pictures, this model of texts"),
         ("{do: write, model: $pvae, length: 3}", "write needs a model that was trained on texts"),
         ("{do: train, model: gpt, data: $data, for: 1 steps, set: {width: 9}}", "width 9 should be an even number"),
+        ("{do: reconstruct, model: $vae, data: $digits}", "model is one of texts, but the dataset holds pictures"),
+        ("{do: encode, model: $pvae, data: $data}", "model is one of pictures, but the dataset holds texts"),
+        ("{do: measure, model: $vae, data: $digits}", "model is one of texts, but the dataset holds pictures"),
+        ("{do: map, model: $vae, data: $digits, colour: label}", "model is one of texts, but the dataset holds"),
+        ("{do: attribute, model: $vae, data: $digits, where: label}", "model is one of texts, but the dataset holds"),
+        ("{do: walk, model: $vae, data: $digits}", "model is one of texts, but the dataset holds pictures"),
+        ("{do: sample, model: $gpt, scale: 0.5}", "'scale' is of latent points, and this model samples without any"),
+        ("{do: prior, model: $gpt}", "needs a model that samples and decodes"),
+        ("{do: write, model: $vae}", "write needs a text/gpt"),
         ("{do: sheet, model: $vae}", "needs a model of pictures; this one is of texts"),
         ("{do: strays, model: [$pvae, $vae], data: $data}", "needs a model of pictures; this one is of texts"),
         ("{do: pick, data: $data, show: document}", "'show' writes under pictures"),
@@ -112,3 +137,28 @@ steps:
         check_text(recipe, get_registry(), base=tmp_path)
     (found,) = caught.value.faults
     assert fault in found.message
+
+
+def test_models_and_data_of_other_letters_do_not_meet(tmp_path: Path) -> None:
+    registry = get_registry()
+    _story(tmp_path)
+    (tmp_path / "other.txt").write_text("\n".join(f"{first}{second}" for first in "xyzabc" for second in "uvw"))
+    begin = """
+gdl: 1
+steps:
+  data:   {do: text, path: stories, samples: lines, length: 24}
+  other:  {do: text, path: other.txt, samples: lines, length: 24}
+  vae:    {do: train, model: text_vae, data: $data, for: 1 steps, set: {latent: 2, width: 4, hidden: 4}}
+  second: {do: train, model: text_vae, data: $other, for: 1 steps, set: {latent: 2, width: 4, hidden: 4}}
+  some:   {do: lines, of: [a, b]}
+  x:      """
+    for step in (
+        "{do: encode, model: $vae, data: $other}",
+        "{do: reconstruct, model: $vae, data: $other}",
+        "{do: measure, model: $vae, data: $other}",
+        "{do: reconstruct, model: [$vae, $second], data: $data}",
+        "{do: morph, model: [$vae, $second], through: $some}",
+    ):
+        recipe = check_text(f"{begin}{step}\n", registry, base=tmp_path)
+        with pytest.raises(DataError, match="have other codes for their text"):
+            run_recipe(recipe, tmp_path / "run", registry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,11 +64,35 @@ def test_settings_that_say_nothing_are_refused(told: dict[str, object]) -> None:
 
 def test_pieces_that_are_none_are_refused() -> None:
     pytest.importorskip("tokenizers")
-    with pytest.raises(DataError, match="no pieces"):
+    with pytest.raises(DataError, match="only a byte-level BPE is read"):
         read_tokens({"kind": "bpe", "json": "{}", "end": 0})
     good = Pieces.of(ENGLISH, 300)
-    with pytest.raises(DataError, match="the end has the code 300"):
-        Pieces(good.json, 300)
+    with pytest.raises(DataError, match=f"the end has the code {good.size}"):
+        Pieces(good.json, good.size)
+
+
+def test_pieces_do_what_gpt2s_do_and_nothing_besides() -> None:
+    pytest.importorskip("tokenizers")
+    good = Pieces.of(ENGLISH, 300)
+    told = json.loads(good.json)
+    told["truncation"] = {"max_length": 3, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    told["padding"] = {"strategy": {"Fixed": 10}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+                       "pad_type_id": 0, "pad_token": "<|end|>"}  # fmt: skip
+    assert Pieces(json.dumps(told), 0).encode(ENGLISH[0]) == good.encode(ENGLISH[0])
+    swelling = {"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaaaa"}
+    for name, part in (("normalizer", swelling), ("pre_tokenizer", {"type": "Whitespace"}), ("decoder", None)):
+        with pytest.raises(DataError, match=f"only a byte-level BPE is read, as GPT-2 has it; the {name}"):
+            Pieces(json.dumps({**json.loads(good.json), name: part}), 0)
+    holes = json.loads(good.json)
+    last = max(holes["model"]["vocab"], key=holes["model"]["vocab"].get)
+    holes["model"]["vocab"][last] = 1_000_000
+    with pytest.raises(DataError, match="are not 0 to"):
+        Pieces(json.dumps(holes), 0)
+
+
+def test_texts_that_are_given_are_read_as_those_that_were_learned() -> None:
+    form = TextForm(Characters("\nabü"), 6)
+    assert form.show(form.read(Text(("\ufeffau\u0308\r\nb\r",)))).samples == ("aü\nb\n",)
 
 
 @pytest.mark.parametrize("tokens", [Characters("abc ")])

@@ -33,7 +33,7 @@ def measure(subject: Subject) -> list[Measurement]:
     of_grams = np.sum([grams.bits(text, end) for text, end in zip(held_out, ends, strict=True)], axis=0) / letters
     noise = subject.noise.stream("bits")
     bits = -nats(subject.trained, subject, subject.held_out, noise).sum() / _LOG2 / letters
-    seen = subject.train[: len(subject.held_out)]
+    seen = some(subject, subject.train, len(subject.held_out))
     learned, learned_ends = texts_of(subject, seen)
     again = -nats(subject.trained, subject, seen, noise).sum() / _LOG2 / (sum(map(len, learned)) + sum(learned_ends))
     told = {f"{order} letters" if order > 1 else "1 letter": float(of_grams[order - 1]) for order in ORDERS}
@@ -53,6 +53,12 @@ def nats(trained: TrainedModel, subject: Subject, rows: NDArray[np.int64], noise
             x = subject.dataset.tensor(rows[first : first + tile]).to(device_of(trained.model))
             found.append(trained.model.log_prob(x, noise.at(first)).double().cpu().numpy())
     return np.concatenate(found)
+
+
+def some(subject: Subject, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return n of the rows, or all, drawn by the measure's noise."""
+    order = subject.noise.stream("texts").permutation(len(rows)).numpy()
+    return np.sort(rows[order[:n]])
 
 
 def texts_of(subject: Subject, rows: NDArray[np.int64]) -> tuple[list[str], list[bool]]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from gdl_core.latent.tiles import sample_rows
 from gdl_core.measures.subject import Measurement, Subject
 from gdl_text.form import TextForm
-from gdl_text.measures.bits import texts_of
+from gdl_text.measures.bits import some, texts_of
 
 MADE = 64
 """Samples that are looked at."""
 
+_APART = "\0"
 _REAL = "held-out texts"
 _FACTOR = 0x9E3779B97F4A7C15  # odd, so that it can be divided by modulo 2^64
 
@@ -29,9 +30,10 @@ def measure(subject: Subject) -> list[Measurement]:
     assert isinstance(form, TextForm)
     n = min(MADE, len(subject.held_out))
     made = form.show(sample_rows(subject.trained, n, subject.noise.stream("made")).numpy()).samples
-    train, _ = texts_of(subject, subject.dataset.train)
-    held_out, _ = texts_of(subject, subject.held_out[:n])
-    runs, real = (copied(texts, train) for texts in (made, held_out))
+    train, ends = texts_of(subject, subject.dataset.train)
+    whole = "".join(text + _APART * end for text, end in zip(train, ends, strict=True))  # windows go on in the next
+    held_out, _ = texts_of(subject, some(subject, subject.held_out, n))
+    runs, real = (copied(texts, [whole]) for texts in (made, held_out))
     told = "runs of letters that stand in the training texts too"
     mean, most = (
         Measurement(
@@ -55,10 +57,10 @@ def copied(texts: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
     >>> copied(["the cat", "xyz"], ["on the mat", "a cat"]).tolist()
     [4, 0]
     """
-    apart = "\0"
-    whole = _Hashes(apart.join(known))
+    whole = _Hashes(_APART.join(known))
     each = [_Hashes(text) for text in texts]
-    low, high = np.zeros(len(texts), dtype=np.int64), np.array([len(text) for text in texts], dtype=np.int64)
+    low = np.zeros(len(texts), dtype=np.int64)
+    high = np.full(len(texts), max(map(len, texts), default=0), dtype=np.int64)  # the same, to share what is hashed
     while (low < high).any():
         middle = (low + high + 1) // 2
         for length in np.unique(middle[low < high]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, Promise, StepArguments
+from gdl_core.specs import ROLES
 from gdl_core.values import Text, TrainedModel
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
+_ALL = frozenset(ROLES)  # of a model of which nothing is known
 _TILE = 8  # texts that are written at once, always so many, so that one alone is what it is in company
 
 
@@ -32,9 +34,11 @@ class Arguments(StepArguments):
     top_p: float = Field(1.0, gt=0, le=1, description="choose among the likeliest pieces of this probability together")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Check that the model is one of texts."""
+        """Check that the model is a writer of texts."""
         if isinstance(self.model, Promise) and self.model.makes not in ("text", None):
             yield ("model",), "write needs a model that was trained on texts, like text/gpt"
+        elif isinstance(self.model, Promise) and {"decodes"} <= self.model.roles < _ALL:
+            yield ("model",), "write needs a text/gpt; of a model with a latent space take do: sample or do: decode"
 
 
 def run(arguments: Arguments, context: StepContext) -> Text:
@@ -46,20 +50,21 @@ def run(arguments: Arguments, context: StepContext) -> Text:
     from gdl_core.training.build import choose_device
     from gdl_text.gpt import GPT
     from gdl_text.steps.aloud import Aloud
+    from gdl_text.tokens import composed
 
     trained = arguments.model
     model: Any = trained.model
     if not isinstance(model, GPT):
         raise DataError(f"write needs a text/gpt, but was given a {trained.name}")
     model.to(choose_device(context.device)).eval()
-    tokens = model.tokens
-    begun = [model.end, *tokens.encode(arguments.prompt)]
+    tokens, prompt = model.tokens, composed(arguments.prompt)
+    begun = [model.end, *tokens.encode(prompt)]
     noise = context.noise.stream("write")
     texts: list[str] = []
     passes = list(spans(arguments.n, arguments.start, _TILE))
     written, total = 0, len(passes) * arguments.length
     aloud = Aloud(tokens, context.piece)  # the first text
-    aloud.say(arguments.prompt)
+    aloud.say(prompt)
 
     def tell(codes: Tensor) -> None:
         nonlocal written
@@ -83,6 +88,6 @@ def run(arguments: Arguments, context: StepContext) -> Text:
                 tell=tell,
             )
             for row in found[slot : slot + count].tolist():
-                texts.append(arguments.prompt + tokens.decode(row))
+                texts.append(prompt + tokens.decode(row))
     context.progress(total, total)
     return Text(tuple(texts))

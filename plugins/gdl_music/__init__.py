@@ -1,0 +1,66 @@
+"""Music: chorales, tunes and MIDI files as grids of notes, models that make such, and files to hear and see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gdl_core import DatasetSpec, FormatSpec, ModelSpec, hookimpl
+
+GDL_API = 1
+
+_CORPUS = "of the scores in music21: see its corpus/license.txt; some not for commercial use"
+
+
+@hookimpl
+def gdl_datasets() -> Iterable[DatasetSpec]:
+    """Offer music."""
+    yield DatasetSpec(
+        "chorales", "Bach's chorales in four voices, bar after bar; columns mode, tonic and piece.",
+        target="gdl_music.corpora:build_chorales", config="gdl_music.config:ChoralesConfig", extra="music",
+        licence=_CORPUS, makes="notes",
+    )  # fmt: skip
+    yield DatasetSpec(
+        "tunes", "Tunes of O'Neill, Ryan and Aird, bar after bar; columns mode, tonic and piece.",
+        target="gdl_music.corpora:build_tunes", config="gdl_music.config:TunesConfig", extra="music",
+        licence=_CORPUS, makes="notes",
+    )  # fmt: skip
+    yield DatasetSpec(
+        "midi", "Your own MIDI files, bar after bar.",
+        target="gdl_music.midi_files:build", config="gdl_music.config:MidiConfig", extra="music", licence="yours",
+        makes="notes",
+    )  # fmt: skip
+
+
+@hookimpl
+def gdl_models() -> Iterable[ModelSpec]:
+    """Offer `music_vae`."""
+    yield ModelSpec(
+        "music_vae",
+        "A variational autoencoder of tunes: points between two tunes are tunes.",
+        target="gdl_music.music_vae:MusicVAE",
+        config="gdl_music.config:MusicVAEConfig",
+        roles=("trains", "samples", "encodes", "decodes", "scores"),
+        source="Roberts et al. 2018, arXiv:1803.05428",
+        makes="notes",
+    )
+
+
+@hookimpl
+def gdl_formats() -> Iterable[FormatSpec]:
+    """Offer the files of music."""
+    home = "gdl_music"
+    yield FormatSpec(
+        "midi", "Tunes for every program of music.", (".mid", ".midi"), ("notes",),
+        f"{home}.midi:write", f"{home}.midi:read", f"{home}.midi:read_record", extra="music",
+    )  # fmt: skip
+    yield FormatSpec(
+        "wav", "Tunes as sound.", (".wav",), ("notes", "audio"),
+        f"{home}.sound:write", f"{home}.sound:read", extra="music",
+    )  # fmt: skip
+    yield FormatSpec(
+        "roll", "Tunes as a picture: piano rolls.", (".png",), ("notes",), f"{home}.roll:write_png",
+    )  # fmt: skip
+    yield FormatSpec(
+        "musicxml", "Tunes as a score, for programs that set notes.", (".musicxml",), ("notes",),
+        f"{home}.notation:write", extra="music",
+    )  # fmt: skip

@@ -1,0 +1,67 @@
+"""Settings of the datasets and models of music. No torch is imported here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gdl_core.config import InputPath, Settings
+
+HeldOut = Annotated[float, Field(ge=0.0, le=0.5, description="Share of the pieces that is never trained on.")]
+Bars = Annotated[int, Field(ge=1, le=64, description="Bars of 4/4 in a sample.")]
+Hop = Annotated[int, Field(ge=1, le=64, description="Bars from the beginning of one sample to that of the next.")]
+Transpose = Annotated[
+    int, Field(ge=0, le=11, description="Semitones up and down by which what is trained on is transposed besides.")
+]
+
+
+class ChoralesConfig(Settings):
+    """Bach's chorales in four voices, from the corpus of the library music21."""
+
+    bars: Bars = 2
+    hop: Hop = 1
+    transpose: Transpose = 0
+    held_out: HeldOut = 0.1
+
+
+class TunesConfig(Settings):
+    """Tunes of O'Neill, Ryan and Aird, from the corpus of the library music21."""
+
+    bars: Bars = 2
+    hop: Hop = 1
+    transpose: Transpose = 0
+    held_out: HeldOut = 0.1
+
+
+class MidiConfig(Settings):
+    """Your own MIDI files."""
+
+    path: InputPath = Field(description="A folder of .mid files, searched with all its subfolders, or one file.")
+    voices: Annotated[int, Field(ge=1, le=16, description="Tracks with notes that a file must have.")] = 1
+    take: Literal["tracks", "top"] = Field(
+        "tracks", description="tracks: a voice each; top: the highest note of all that sound, as one voice."
+    )
+    bars: Bars = 2
+    hop: Hop = 1
+    transpose: Transpose = 0
+    held_out: HeldOut = 0.1
+
+
+class MusicVAEConfig(Settings):
+    """Settings of `music_vae`."""
+
+    latent: int = Field(32, ge=1, le=4096, description="numbers that a tune is put into")
+    width: int = Field(64, ge=2, le=65536, description="numbers that a code is put into")
+    hidden: int = Field(256, ge=2, le=65536, description="units of the recurrent networks")
+    bar: int = Field(16, ge=1, le=1024, description="steps that the conductor thinks of at a time: a bar")
+    free_bits: float = Field(
+        0.1, ge=0, le=100, description="nats a latent number that the KL of a tune is not charged for (0: none)"
+    )
+    beta: float = Field(0.2, ge=0, le=1000, description="weight of the KL")
+    warmup: float = Field(0.2, ge=0, le=1, description="share of the training over which the KL gets its weight")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of numbers that are dropped while training")
+    lr: float = Field(1e-3, gt=0, le=1, description="learning rate of Adam")
+    decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
+    bound_samples: int = Field(16, ge=1, le=5000, description="draws of the bound of log p(x)")
+    grid: dict[str, Any] = Field({}, description="what the notes are; filled in by the data")

@@ -1,0 +1,82 @@
+"""Your own MIDI files as samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gdl_core.data.building import BuildContext
+from gdl_core.data.dataset import Dataset
+from gdl_core.errors import DataError, MediaError
+from gdl_core.values import Tune
+from gdl_music import midi
+from gdl_music.config import MidiConfig
+from gdl_music.pieces import BEATS, samples
+from gdl_music.scores import Score
+
+SUFFIXES = (".mid", ".midi")
+
+
+def build(config: MidiConfig, context: BuildContext) -> Dataset:
+    """Return bars of MIDI files, int16 (n, voices, steps), bars counted from the beginning; columns as of chorales.
+
+    Raises:
+        DataError: nothing can be read, or too little.
+    """
+    files = _files(config.path)
+    scores = []
+    for number, file in enumerate(files):
+        context.progress(number, len(files))
+        try:
+            found = midi.read(file).samples
+        except MediaError as error:
+            context.note(f"left out: {error}")
+            continue
+        for tune in found:
+            score = _score(file.stem, top(tune) if config.take == "top" else tune)
+            if len(score.voices) == config.voices:
+                scores.append(score)
+            else:
+                context.note(f"left out: {file.name} has {len(score.voices)} voices, not {config.voices}")
+    if not scores:
+        raise DataError(f"none of the {len(files)} MIDI files in {config.path.name} can be used; the notes say why")
+    voices = ["melody"] if config.voices == 1 else [f"voice {number + 1}" for number in range(config.voices)]
+    return samples(
+        "midi", scores, voices, [0] * config.voices, context, bars=config.bars, hop=config.hop,
+        transpose=config.transpose, held_out=config.held_out, tempo=100.0,
+    )  # fmt: skip
+
+
+def top(tune: Tune) -> Tune:
+    """Return a tune of one voice: of all notes that begin together the highest, till the next one begins."""
+    highest: dict[float, list[float]] = {}
+    for start, length, pitch, velocity, _ in tune.notes.tolist():
+        if start not in highest or pitch > highest[start][1]:
+            highest[start] = [length, pitch, velocity]
+    starts = sorted(highest)
+    notes = []
+    for start, after in zip(starts, [*starts[1:], tune.beats], strict=True):
+        length, pitch, velocity = highest[start]
+        notes.append((start, min(length, max(after - start, 0.0)), pitch, velocity, 0.0))
+    return Tune(midi.sorted_notes(notes), tune.beats, tune.tempo, ("melody",), (0,))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise DataError(f"{path.name} holds no MIDI files; they are called {' or '.join(SUFFIXES)}")
+    return files
+
+
+def _score(name: str, tune: Tune) -> Score:
+    """Return a tune as a score in bars of 4/4 from its beginning; its key is not known, and called C major."""
+    voices = []
+    for voice in range(len(tune.voices)):
+        mine = tune.notes[tune.notes[:, 4] == voice, :3]
+        if len(mine):
+            voices.append(tuple((start, length, int(pitch)) for start, length, pitch in mine.tolist()))
+    bars = tuple(np.arange(0.0, max(tune.beats, BEATS), BEATS).tolist())
+    return Score(name, tuple(voices), bars, BEATS, "C", "major")

@@ -1,0 +1,109 @@
+"""Pieces of music as samples: so many bars, bar after bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gdl_core.data.building import BuildContext, finish
+from gdl_core.data.dataset import Dataset, fingerprint
+from gdl_core.data.split import split
+from gdl_core.errors import DataError
+from gdl_core.values import Column
+from gdl_music.grid import HOLD, REST, Grid
+from gdl_music.scores import Score
+
+BEATS = 4.0
+"""Quarter notes of a bar."""
+
+_FIFTHS = ("F", "C", "G", "D", "A", "E", "B")
+
+
+def samples(
+    name: str,
+    scores: Sequence[Score],
+    voices: Sequence[str],
+    programs: Sequence[int],
+    context: BuildContext,
+    *,
+    bars: int,
+    hop: int,
+    transpose: int,
+    held_out: float,
+    tempo: float,
+) -> Dataset:
+    """Return pieces of `bars` bars of 4/4; whole scores are held out, and no transposed ones are.
+
+    The columns `mode` and `tonic` say what key a score is in, transposed with it, and `piece` which it is.
+
+    Raises:
+        DataError: there are too few.
+    """
+    fitting = [score for score in scores if score.voices and _whole(score)]
+    if len(fitting) < len(scores):
+        context.note(f"{name}: {len(scores) - len(fitting)} of {len(scores)} pieces are not in bars of 4/4: left out")
+    if len(fitting) < 2:
+        raise DataError(f"{name}: {len(fitting)} pieces are in bars of 4/4, which are too few")
+    low = min(note[2] for score in fitting for voice in score.voices for note in voice) - transpose
+    high = max(note[2] for score in fitting for voice in score.voices for note in voice) + transpose
+    grid = Grid(low, high, round(bars * BEATS * 4), tuple(voices), tuple(programs), tempo=tempo)
+    out = set(split(len(fitting), held_out, context.noise.stream("split")).tolist())
+    rows, owner, shifts = [], [], []
+    for number, score in enumerate(fitting):
+        for shift in range(-transpose, transpose + 1) if number not in out else (0,):
+            found = _cut(score, grid, bars, hop, shift)
+            rows += found
+            owner += [number] * len(found)
+            shifts += [shift] * len(found)
+    if not rows:
+        raise DataError(f"{name}: no piece has {bars} bars in a row; ask for fewer")
+    data = np.stack(rows)
+    of = np.array(owner)
+    held = np.flatnonzero(np.isin(of, sorted(out))).astype(np.int64)
+    columns = _columns(fitting, of, np.array(shifts))
+    digest = fingerprint(data, grid.told())
+    return finish(name, data, columns, context, held_out=held, digest=digest, form=grid)
+
+
+def _whole(score: Score) -> bool:
+    """Return whether bars are of 4/4, or fit into those."""
+    return bool(score.bars) and (BEATS / score.bar).is_integer()
+
+
+def _cut(score: Score, grid: Grid, bars: int, hop: int, shift: int) -> list[np.ndarray]:
+    """Return the samples of a score, int16 (voices, length) each, but for those that are mostly rests."""
+    end = max(start + length for voice in score.voices for start, length, _ in voice)
+    begins = set(score.bars)
+    every = round(BEATS / score.bar)
+    found, lasts = [], bars * BEATS
+    for start in score.bars[:: every * hop]:
+        whole = all(any(abs(start + bar * BEATS - begin) < 1e-6 for begin in begins) for bar in range(1, bars))
+        if not whole or start + lasts > end + 1e-6:
+            continue
+        moved = (np.array(voice).reshape(-1, 3) + np.array([0, 0, shift]) for voice in score.voices)
+        rows = np.stack([grid.codes(notes, grid.length, start) for notes in moved])
+        if (rows == REST).mean() < 0.5 and (rows > HOLD).any(1).all():
+            found.append(rows)
+    return found
+
+
+def _columns(scores: Sequence[Score], of: np.ndarray, shifts: np.ndarray) -> Mapping[str, Column]:
+    pitches = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+    tonics = np.array([_pitch_class(score.tonic) for score in scores])
+    modes = np.array([int(score.mode == "minor") for score in scores])
+    return {
+        "mode": Column(modes[of], ("major", "minor")),
+        "tonic": Column((tonics[of] + shifts) % 12, pitches),
+        "piece": Column(of, tuple(f"{number + 1} {score.name}" for number, score in enumerate(scores))),
+    }
+
+
+def _pitch_class(name: str) -> int:
+    """Return the pitch class of a note's name.
+
+    >>> [_pitch_class(name) for name in ("C", "F#", "Bb", "Cb")]
+    [0, 6, 10, 11]
+    """
+    steps = _FIFTHS.index(name[0].upper()) - 1 + 7 * (name.count("#") - name[1:].count("b"))
+    return steps * 7 % 12

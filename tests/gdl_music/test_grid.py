@@ -1,0 +1,127 @@
+"""Music as a grid, and pieces cut out of scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from text_toys import Around
+
+from gdl_core.errors import DataError
+from gdl_core.values import Notes, Tune
+
+pytest.importorskip("mido", reason="needs the extra music")
+
+from gdl_music import midi
+from gdl_music.config import MidiConfig
+from gdl_music.grid import HOLD, REST, Grid, read_grid
+from gdl_music.midi_files import build, top
+from gdl_music.pieces import samples
+from gdl_music.scores import Score
+
+GRID = Grid(60, 71, 16, ("one", "other"), (0, 19))
+
+
+def _codes(row: str) -> list[int]:
+    """a: the lowest note begins; -: it is held; .: a rest."""
+    return [{".": REST, "-": HOLD}.get(sign, ord(sign) - ord("a") + 2) for sign in row]
+
+
+@given(st.lists(st.lists(st.integers(0, GRID.size - 1), min_size=16, max_size=16), min_size=2, max_size=2))
+def test_codes_come_back_but_for_holds_of_nothing(rows: list[list[int]]) -> None:
+    codes = np.array([rows], dtype=np.float32)
+    again = GRID.read(GRID.show(codes))
+    assert np.array_equal(GRID.read(GRID.show(again)), again)
+    mended = codes.copy()
+    for row in mended[0]:
+        for step in range(16):
+            if row[step] == HOLD and (step == 0 or row[step - 1] == REST):
+                row[step] = REST
+    assert np.array_equal(again, mended)
+
+
+def test_a_repeated_note_is_not_a_held_one() -> None:
+    tune = GRID.show(np.array([[_codes("a---a---b-..c---"), _codes("." * 16)]], dtype=np.float32)).samples[0]
+    assert tune.notes[:, :3].tolist() == [[0, 1, 60], [1, 1, 60], [2, 0.5, 61], [3, 1, 62]]
+    assert tune.beats == 4
+    assert (tune.voices, tune.programs) == (("one", "other"), (0, 19))
+
+
+def test_notes_are_moved_to_steps_and_cut_off_by_the_next() -> None:
+    rows = np.array([[0.02, 1.9, 60.0], [1.01, 0.5, 62.0], [3.2, 9.0, 61.0]])
+    assert GRID.codes(rows, 16).tolist() == _codes("a---c-.......b--")
+    assert GRID.codes(rows, 8, start=3.5).tolist() == _codes("b-------")
+
+
+@pytest.mark.parametrize(
+    ("notes", "beats", "fault"),
+    [
+        ([(0, 1, 59, 80, 0)], 4.0, "a note of pitch 59 is outside 60 to 71"),
+        ([(0, 1, 60, 80, 2)], 4.0, "a tune of 3 voices was given, but there are 2"),
+        ([(0, 1, 60, 80, 0)], 5.0, "a tune of 5 quarter notes was given, but no more than 4 fit"),
+    ],
+)
+def test_what_does_not_fit_is_told(notes: list[tuple[float, ...]], beats: float, fault: str) -> None:
+    with pytest.raises(DataError, match=fault):
+        GRID.read(Notes((Tune(midi.sorted_notes(notes), beats),)))
+
+
+def test_a_grid_is_told_and_read_again() -> None:
+    assert read_grid(GRID.told()) == GRID
+    with pytest.raises(DataError, match="damaged"):
+        read_grid({"low": "x"})
+
+
+def _score(name: str, bars: int, pitch: int, **facts: object) -> Score:
+    notes = tuple((float(beat), 1.0, pitch + beat % 3) for beat in range(4 * bars))
+    told = {"bars": tuple(4.0 * bar for bar in range(bars)), "bar": 4.0, "tonic": "D", "mode": "minor", **facts}
+    return Score(name, (notes,), **told)  # type: ignore[arg-type]
+
+
+def test_pieces_are_bars_and_only_what_is_trained_on_is_transposed(tmp_path: Path) -> None:
+    scores = [_score(f"piece {n}", 5, 60 + n) for n in range(9)] + [_score("waltz", 6, 60, bar=3.0)]
+    around = Around(tmp_path)
+    data = samples(
+        "toys", scores, ["melody"], [0], around, bars=2, hop=1, transpose=2, held_out=0.2, tempo=100.0
+    )  # fmt: skip
+    assert around.notes == ["toys: 1 of 10 pieces are not in bars of 4/4: left out"]
+    assert len(data.held_out) == 2 * 4
+    assert len(data) == 2 * 4 + 7 * 4 * 5
+    pieces, tonic = data.column("piece"), data.column("tonic")
+    assert not set(pieces.values[data.held_out]) & set(pieces.values[data.train])
+    assert [tonic.names[code] for code in np.unique(tonic.values[data.held_out])] == ["D"]
+    assert {tonic.names[code] for code in tonic.values[data.train]} == {"C", "C#", "D", "Eb", "E"}
+    shown = data.form.show(data.tensor(data.train[:5]).numpy())
+    first = [tune.notes[0, 2] for tune in shown.samples]
+    assert first[4] == first[0] + 1, "four windows of one transposition, then the next"
+    with pytest.raises(DataError, match="no piece has 9 bars in a row"):
+        samples("toys", scores, ["melody"], [0], around, bars=9, hop=1, transpose=0, held_out=0.2, tempo=100.0)
+
+
+def test_midi_files_are_samples_and_bad_ones_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    with pytest.raises(DataError, match="mine holds no MIDI files"):
+        build(MidiConfig(path=folder), Around(tmp_path))
+    (folder / "bad.mid").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="none of the 1 MIDI files in mine can be used"):
+        build(MidiConfig(path=folder), Around(tmp_path))
+    for number in range(4):
+        rows = [(float(beat), 1.0, 60 + beat % 5, 80, 0) for beat in range(16)]
+        midi.write(Notes((Tune(midi.sorted_notes(rows), 16.0),)), folder / f"{number}.mid", None)
+    two = Tune(midi.sorted_notes([(0, 16, 50, 80, 0), (0, 16, 60, 80, 1)]), 16.0, 100.0, ("a", "b"), (0, 0))
+    midi.write(Notes((two,)), folder / "two.mid", None)
+    around = Around(tmp_path)
+    data = build(MidiConfig(path=folder), around)
+    assert len(data) == 4 * 3
+    assert around.notes == ["left out: bad.mid is no MIDI file", "left out: two.mid has 2 voices, not 1"]
+    assert len(build(MidiConfig(path=folder, take="top"), Around(tmp_path))) == 5 * 3
+
+
+def test_the_top_is_the_highest_note_of_all_that_begin_together() -> None:
+    rows = [(0, 2, 50, 80, 1), (0, 1, 60, 80, 0), (1, 0.5, 62, 80, 0), (1.5, 2.5, 48, 80, 1)]
+    found = top(Tune(midi.sorted_notes(rows), 4.0, 100.0, ("a", "b"), (0, 0)))
+    assert found.notes[:, :3].tolist() == [[0, 1, 60], [1, 0.5, 62], [1.5, 2.5, 48]]
