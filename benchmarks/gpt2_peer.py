@@ -38,9 +38,9 @@ def main() -> int:
         ours = read_gpt2(Path(folder))
     codes = torch.randint(0, pieces.size, (4, 64))
     with torch.no_grad():
-        wanted, found = theirs(codes).logits, ours(codes)
-        memory = ours.remember()
-        piecewise = torch.cat([ours(code, memory) for code in codes.split(1, dim=1)], dim=1)
+        wanted, found = theirs(codes).logits, ours.network(codes)
+        cache = ours.network.remember()
+        piecewise = torch.cat([ours.network(code, cache) for code in codes.split(1, dim=1)], dim=1)
         greedy = theirs.generate(codes[:, :8], max_new_tokens=40, do_sample=False, pad_token_id=0)[:, 8:]
     mine = ours.go_on(codes[:, :8], greedy.shape[1], Noise(0), temperature=0)
     away, memorised = ((wanted - other).abs().max().item() for other in (found, piecewise))

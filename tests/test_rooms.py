@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "noise": PLAIN | {"kernels"},
     "kernels": {"errors", "files"},
     "contracts": MODELS,
-    "networks": {"errors"},
+    "networks": {"errors", "noise"},
     "latent": MODELS,
     "training": MODELS | {"latent", "data"},
     "data": PLAIN | {"noise"},

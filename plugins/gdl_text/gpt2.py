@@ -131,12 +131,13 @@ def _weights(folder: Path) -> dict[str, Tensor]:
 
 def _renamed(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], place: str) -> dict[str, Tensor]:
     """Return the weights under the names that they have here."""
-    names = {"wte.weight": ("embedding.weight", False), "wpe.weight": ("places.weight", False),
-             "ln_f.weight": ("last.weight", False), "ln_f.bias": ("last.bias", False)}  # fmt: skip
+    names = {"wte.weight": ("network.embedding.weight", False), "wpe.weight": ("network.places.weight", False),
+             "ln_f.weight": ("network.last.weight", False), "ln_f.bias": ("network.last.bias", False)}  # fmt: skip
     for layer in range(sum(name.endswith("first.weight") for name in wanted)):
         for theirs, ours, turned in _PARTS:
             for kind in ("weight", "bias"):
-                names[f"h.{layer}.{theirs}.{kind}"] = (f"blocks.{layer}.{ours}.{kind}", turned and kind == "weight")
+                name = f"network.blocks.{layer}.{ours}.{kind}"
+                names[f"h.{layer}.{theirs}.{kind}"] = (name, turned and kind == "weight")
     found = {}
     for theirs, (ours, turned) in names.items():
         if theirs not in given:

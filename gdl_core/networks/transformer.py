@@ -1,17 +1,50 @@
-"""The parts of a transformer, with a cache of what was read before (Vaswani et al. 2017; Radford et al. 2019)."""
+"""A decoder-only transformer with a key-value cache (Vaswani et al. 2017; Radford et al. 2019)."""
 
 from __future__ import annotations
 
-from typing import cast
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gdl_core.errors import InputError
-from gdl_text.config import GPTConfig
 
+_STD = 0.02  # of fresh weights (Radford et al. 2019)
 _BASE = 10_000.0  # of the wavelengths of rotary positions (Su et al. 2021, section 3.4.3)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a transformer is built.
+
+    Attributes:
+        size: of the alphabet.
+        length: pieces that it looks back over; with learned positions, that it can read.
+        layers: blocks of attention and perceptron.
+        heads: of attention.
+        width: numbers that a piece is put into, an even number for each head.
+        inner: units of the perceptrons; 0: as many as make 8 · width² weights.
+        positions: rotary (Su et al. 2021) or learned.
+        norm: RMSNorm (Zhang & Sennrich 2019) or LayerNorm, before each part of a block.
+        perceptron: gated (Shazeer 2020), or as in GPT-2.
+        bias: linear layers have one.
+        dropout: share of numbers that are dropped while training.
+    """
+
+    size: int
+    length: int
+    layers: int
+    heads: int
+    width: int
+    inner: int = 0
+    positions: Literal["rotary", "learned"] = "rotary"
+    norm: Literal["rms", "layer"] = "rms"
+    perceptron: Literal["swiglu", "gelu"] = "swiglu"
+    bias: bool = False
+    dropout: float = 0.0
 
 
 class Cache:
@@ -54,10 +87,60 @@ class Cache:
         return keys[:, :, : held - over + new], values[:, :, : held - over + new]
 
 
+class Transformer(nn.Module):
+    """From codes to the logits of what follows each."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embedding = nn.Embedding(shape.size, shape.width)
+        self.places = nn.Embedding(shape.length, shape.width) if shape.positions == "learned" else None
+        self.drop = nn.Dropout(shape.dropout)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.last = norm(shape)
+        self.apply(_begin)
+        for block in self.blocks:  # ways around the blocks add up
+            for part in (cast("Any", block).attention.outward, cast("Any", block).perceptron.outward):
+                nn.init.normal_(part.weight, std=_STD / math.sqrt(2 * shape.layers))
+
+    def forward(self, codes: Tensor, cache: Cache | None = None, more: Tensor | None = None) -> Tensor:
+        """Return the logits of what follows each code, (batch, pieces, size).
+
+        Args:
+            codes: int64 (batch, pieces).
+            cache: what was read before; it takes these in. None: nothing was, and nothing is kept.
+            more: what is known of each piece besides, (batch, pieces, width), or the same for all of the batch.
+
+        Raises:
+            InputError: positions were learned for fewer pieces, or there is no room for so many at once.
+        """
+        start, pieces = 0 if cache is None else cache.read, codes.shape[1]
+        x = self.embedding(codes)
+        turn = None
+        if self.places is not None:
+            if start + pieces > self.shape.length:
+                raise InputError(f"this model has learned {self.shape.length} positions and reads no more pieces")
+            x = x + self.places(torch.arange(start, start + pieces, device=codes.device))
+        else:
+            turn = angles(start, pieces, self.shape.width // self.shape.heads, codes.device)
+        if more is not None:
+            x = x + more
+        x = self.drop(x)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, turn, cache, layer)
+        if cache is not None:
+            cache.read += pieces
+        return F.linear(self.last(x), self.embedding.weight)
+
+    def remember(self) -> Cache:
+        """Return a cache of nothing, with room for as many pieces as it looks back over."""
+        return Cache(self.shape.layers, self.shape.length)
+
+
 class Block(nn.Module):
     """Attention to what came before, then a perceptron, each beside a way around it."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: Shape) -> None:
         super().__init__()
         self.first, self.second = norm(config), norm(config)
         self.attention, self.perceptron = Attention(config), perceptron(config)
@@ -72,7 +155,7 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Causal self-attention."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: Shape) -> None:
         super().__init__()
         self.heads, self.dropout = config.heads, config.dropout
         self.inward = nn.Linear(config.width, 3 * config.width, bias=config.bias)
@@ -127,12 +210,12 @@ class GELU(nn.Module):
         return out
 
 
-def norm(config: GPTConfig) -> nn.Module:
+def norm(config: Shape) -> nn.Module:
     """Return a normalisation of the last dimension."""
     return nn.RMSNorm(config.width) if config.norm == "rms" else nn.LayerNorm(config.width)
 
 
-def perceptron(config: GPTConfig) -> nn.Module:
+def perceptron(config: Shape) -> nn.Module:
     """Return the perceptron of a block."""
     width = config.width
     if config.perceptron == "gelu":
@@ -151,3 +234,10 @@ def _turned(x: Tensor, turn: Tensor) -> Tensor:
     cosine, sine = turn.cos().to(x), turn.sin().to(x)
     left, right = x.chunk(2, dim=-1)
     return torch.cat((left * cosine - right * sine, right * cosine + left * sine), dim=-1)
+
+
+def _begin(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=_STD)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

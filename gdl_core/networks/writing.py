@@ -1,0 +1,72 @@
+"""Writing with a transformer, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gdl_core.networks.choice import choose
+from gdl_core.networks.transformer import Transformer
+from gdl_core.noise import Noise
+
+
+@torch.no_grad()
+def write(
+    network: Transformer,
+    begun: Tensor,
+    pieces: int,
+    noise: Noise,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    end: int | None = None,
+    given: Tensor | None = None,
+    more: Callable[[int, int], Tensor] | None = None,
+    allowed: Callable[[int], Tensor] | None = None,
+    tell: Callable[[Tensor], None] = lambda codes: None,
+) -> Tensor:
+    """Return codes that follow beginnings, int64 (batch, pieces).
+
+    A row depends on its own beginning and noise alone, and a longer one begins as a shorter one does.
+
+    Args:
+        network: says how probable each piece is; with rotary positions there may be any number of pieces.
+        begun: int64 (batch, codes), at least one.
+        pieces: how many to add.
+        noise: row i belongs to row i.
+        temperature, top_k, top_p: see `choose`.
+        end: the code behind which there is nothing but itself; None: there is none.
+        given: int64 (batch, pieces), what some pieces have to be; below 0 where they are free.
+        more: called as more(start, n), what is known besides of n pieces from `start` on, (n, width); the first of
+            `begun` is 0.
+        allowed: called with the number of an added piece, which codes it may be, bool (size,).
+        tell: told each new piece, (batch,); it may raise.
+    """
+    cache, now = network.remember(), begun[:, -network.shape.length :]
+    start = begun.shape[1] - now.shape[1]
+    found: list[Tensor] = []
+    over = torch.zeros(len(begun), dtype=torch.bool, device=begun.device)
+    for place in range(pieces):
+        known = None if more is None else more(start, now.shape[1])
+        logits = network(now, cache, known)[:, -1].float()
+        start += now.shape[1]
+        if allowed is not None:
+            logits = logits.masked_fill(~allowed(place).to(logits.device), -torch.inf)
+        chance = noise.stream("piece", place).at(noise.start).uniform(len(begun), (1,))[:, 0].to(logits)
+        code = choose(logits, chance, temperature, top_k, top_p)
+        if given is not None:
+            code = torch.where(given[:, place] >= 0, given[:, place], code)
+        if end is not None:
+            code = code.masked_fill(over, end)
+            over = over | (code == end)
+        tell(code)
+        found.append(code)
+        if end is not None and bool(over.all()):
+            break
+        now = code[:, None]
+    text = torch.stack(found, dim=1) if found else begun.new_empty(len(begun), 0)
+    return F.pad(text, (0, pieces - text.shape[1]), value=0 if end is None else end)
