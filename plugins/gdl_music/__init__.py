@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gdl_core import DatasetSpec, FormatSpec, ModelSpec, hookimpl
+from gdl_core import DatasetSpec, FormatSpec, ModelSpec, StepSpec, hookimpl
 
 GDL_API = 1
 
@@ -33,7 +33,7 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
 
 @hookimpl
 def gdl_models() -> Iterable[ModelSpec]:
-    """Offer `music_vae`."""
+    """Offer `music_vae` and `music_transformer`."""
     yield ModelSpec(
         "music_vae",
         "A variational autoencoder of tunes: points between two tunes are tunes.",
@@ -43,6 +43,26 @@ def gdl_models() -> Iterable[ModelSpec]:
         source="Roberts et al. 2018, arXiv:1803.05428",
         makes="notes",
     )
+    yield ModelSpec(
+        "music_transformer",
+        "A transformer that writes all voices step by step, and harmonises a voice that is given.",
+        target="gdl_music.music_transformer:MusicTransformer",
+        config="gdl_music.config:MusicTransformerConfig",
+        roles=("trains", "samples", "scores"),
+        source="Huang et al. 2019, arXiv:1809.04281",
+        makes="notes",
+    )
+
+
+@hookimpl
+def gdl_steps() -> Iterable[StepSpec]:
+    """Offer the steps of music; each has a file of its name in `steps`."""
+    for name, summary in (
+        ("compose", "Let a model write a tune, or go on from the beginning of one."),
+        ("harmonise", "Keep one voice of a tune, and let a model write the others."),
+    ):
+        home = f"gdl_music.steps.{name}"
+        yield StepSpec(name, summary, f"{home}:run", arguments=f"{home}:Arguments", gives="notes")
 
 
 @hookimpl

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from gdl_core.config import InputPath, Settings
 
@@ -65,3 +66,24 @@ class MusicVAEConfig(Settings):
     decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
     bound_samples: int = Field(16, ge=1, le=5000, description="draws of the bound of log p(x)")
     grid: dict[str, Any] = Field({}, description="what the notes are; filled in by the data")
+
+
+class MusicTransformerConfig(Settings):
+    """Settings of `music_transformer`."""
+
+    layers: int = Field(4, ge=1, le=256, description="blocks of attention and perceptron")
+    heads: int = Field(4, ge=1, le=256, description="heads of attention")
+    width: int = Field(128, ge=2, le=65536, description="numbers that a code is put into")
+    bar: int = Field(16, ge=1, le=1024, description="steps of a bar: it knows where in a bar it is")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of numbers that are dropped while training")
+    lr: float = Field(1e-3, gt=0, le=1, description="learning rate of AdamW")
+    weight_decay: float = Field(0.1, ge=0, le=10, description="weight decay of AdamW")
+    decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
+    grid: dict[str, Any] = Field({}, description="what the notes are; filled in by the data")
+
+    @model_validator(mode="after")
+    def _fits(self) -> MusicTransformerConfig:
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            told = {"width": self.width, "heads": self.heads}
+            raise PydanticCustomError("heads", "width {width} should be an even number for each of {heads} heads", told)
+        return self

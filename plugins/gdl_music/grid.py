@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_core.specs import Kind
 from gdl_core.values import Notes, Tune
@@ -59,6 +60,10 @@ class Grid:
             "low": self.low, "high": self.high, "length": self.length, "voices": list(self.voices),
             "programs": list(self.programs), "steps": self.steps, "tempo": self.tempo,
         }  # fmt: skip
+
+    def of_length(self, length: int) -> Grid:
+        """Return the same for samples of another length."""
+        return replace(self, length=length)
 
     def show(self, samples: NDArray[np.float32]) -> Notes:
         """Return the tunes of codes (n, voices, length); a note is held as long as codes say, rests end it."""
@@ -145,3 +150,14 @@ def read_grid(told: Mapping[str, Any]) -> Grid:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("the settings do not say what the notes are; the model file is damaged") from error
+
+
+def grid_of(dataset: Dataset) -> Grid:
+    """Return what the notes of a dataset are.
+
+    Raises:
+        DataError: it holds no music.
+    """
+    if not isinstance(dataset.form, Grid):
+        raise DataError(f"{dataset.name} holds no music; learn from chorales, tunes or midi")
+    return dataset.form

@@ -16,7 +16,7 @@ from gdl_core.kernels import reparameterize
 from gdl_core.latent.bound import importance_bound
 from gdl_core.noise import Noise
 from gdl_music.config import MusicVAEConfig
-from gdl_music.grid import Grid, read_grid
+from gdl_music.grid import Grid, grid_of, read_grid
 
 
 class MusicVAE(Model):
@@ -50,14 +50,8 @@ class MusicVAE(Model):
 
     @classmethod
     def fit_config(cls, config: Any, dataset: Dataset) -> Any:
-        """Fill in what the notes are.
-
-        Raises:
-            DataError: it holds no music.
-        """
-        if not isinstance(dataset.form, Grid):
-            raise DataError(f"{dataset.name} holds no music; learn from chorales, tunes or midi")
-        return config.model_copy(update={"grid": dataset.form.told()})
+        """Fill in what the notes are."""
+        return config.model_copy(update={"grid": grid_of(dataset).told()})
 
     def players(self) -> Sequence[Player]:
         """One player moves everything."""

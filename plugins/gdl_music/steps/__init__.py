@@ -1,0 +1,1 @@
+"""What a recipe can say about music, one step a file."""

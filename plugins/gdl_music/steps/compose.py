@@ -1,0 +1,45 @@
+"""`compose`: let a model write a tune, or go on from the beginning of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from gdl_core.arguments import Accepts
+from gdl_core.values import Notes
+from gdl_music.steps.writer import WriterArguments, writer, written
+
+if TYPE_CHECKING:
+    from gdl_core.steps.context import StepContext
+
+
+class Arguments(WriterArguments):
+    """Arguments of `compose`."""
+
+    bars: int = Field(8, ge=1, le=1000, description="bars of 4/4 in all")
+    primer: Annotated[Any, Accepts("notes", files=True)] = Field(
+        None, description="notes to begin with: the first tune of these, or of a file"
+    )
+
+
+def run(arguments: Arguments, context: StepContext) -> Notes:
+    """Return n tunes, each of which begins with the primer; tune i is the same alone and in company."""
+    import torch
+
+    from gdl_core.errors import InputError
+    from gdl_music import midi
+    from gdl_music.pieces import BEATS
+
+    model = writer(arguments, context)
+    steps = round(arguments.bars * BEATS * model.form.steps)
+    given = torch.full((model.voices, steps), -1)
+    if arguments.primer is not None:
+        value = midi.read(arguments.primer) if isinstance(arguments.primer, Path) else arguments.primer
+        tune = value.samples[0]
+        known = round(tune.beats * model.form.steps)
+        if known >= steps:
+            raise InputError(f"the primer lasts {tune.beats:g} quarter notes: ask for more than {arguments.bars} bars")
+        given[:, :known] = torch.from_numpy(model.form.of_length(known).read(Notes((tune,)))[0]).long()
+    return written(arguments, context, given)

@@ -1,0 +1,86 @@
+"""What the steps that write tunes share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from gdl_core.arguments import Accepts, Promise, StepArguments
+from gdl_core.specs import ROLES
+from gdl_core.values import Notes, TrainedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gdl_core.registry import Registry
+    from gdl_core.steps.context import StepContext
+
+_ALL = frozenset(ROLES)  # of a model of which nothing is known
+_TILE = 8  # tunes that are written at once, always so many, so that one alone is what it is in company
+
+
+class WriterArguments(StepArguments):
+    """How a music_transformer writes."""
+
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "scores"), makes="notes")] = Field(
+        description="a music/music_transformer"
+    )
+    n: int = Field(1, ge=1, le=10_000, description="how many tunes")
+    start: int = Field(0, ge=0, description="number of the first one; 5 with n 1 gives the sixth tune alone")
+    temperature: float = Field(1.0, ge=0, le=100, description="1 as learned; lower: likelier; 0: always the likeliest")
+    top_k: int = Field(0, ge=0, description="choose among so many of the likeliest codes; 0: among all")
+    top_p: float = Field(1.0, gt=0, le=1, description="choose among the likeliest codes of this probability together")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that the model writes from left to right."""
+        if isinstance(self.model, Promise) and "decodes" in self.model.roles and self.model.roles < _ALL:
+            yield ("model",), "this needs a music_transformer; of a model with a latent space take do: sample"
+
+
+def written(arguments: WriterArguments, context: StepContext, given: Tensor) -> Notes:
+    """Return n tunes that keep what is given of a tune, int64 (voices, steps), below 0 where the model is to write."""
+    import torch
+
+    from gdl_core.latent.tiles import inference, spans
+    from gdl_core.noise import Noise
+
+    model: Any = arguments.model.model
+    noise: Noise = context.noise.stream("write")
+    passes = list(spans(arguments.n, arguments.start, _TILE))
+    done, total = 0, len(passes) * given.numel()
+
+    def tell(codes: Tensor) -> None:
+        nonlocal done
+        context.check_cancelled()
+        done += 1
+        context.progress(done, total)
+
+    found = []
+    with inference(model):
+        for first, count in passes:
+            slot = (arguments.start + first) % _TILE
+            codes = model.compose(
+                given.expand(_TILE, -1, -1).to(model.device), noise.at(arguments.start + first - slot),
+                temperature=arguments.temperature, top_k=arguments.top_k, top_p=arguments.top_p, tell=tell,
+            )  # fmt: skip
+            found.append(codes[slot : slot + count].float().cpu())
+    shown: Notes = model.form.show(torch.cat(found).numpy())
+    return shown
+
+
+def writer(arguments: WriterArguments, context: StepContext) -> Any:
+    """Return the model, ready.
+
+    Raises:
+        DataError: it is another one.
+    """
+    from gdl_core.errors import DataError
+    from gdl_core.training.build import choose_device
+    from gdl_music.music_transformer import MusicTransformer
+
+    model = arguments.model.model
+    if not isinstance(model, MusicTransformer):
+        raise DataError(f"this needs a music/music_transformer, but was given a {arguments.model.name}")
+    return model.to(choose_device(context.device)).eval()
