@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gdl_core import DatasetSpec, FormatSpec, ModelSpec, StepSpec, hookimpl
+from gdl_core import DatasetSpec, FormatSpec, MeasureSpec, ModelSpec, StepSpec, hookimpl
 
 GDL_API = 1
 
@@ -52,6 +52,24 @@ def gdl_models() -> Iterable[ModelSpec]:
         source="Huang et al. 2019, arXiv:1809.04281",
         makes="notes",
     )
+
+
+@hookimpl
+def gdl_measures() -> Iterable[MeasureSpec]:
+    """Offer the measures of music."""
+    home = "gdl_music.measures"
+    yield MeasureSpec(
+        "statistics", "Whether samples use pitches, intervals, lengths and voices as held-out music does.",
+        target=f"{home}.statistics:measure", roles=("samples",), kinds=("notes",),
+    )  # fmt: skip
+    yield MeasureSpec(
+        "notes", "How many notes of held-out music come back after encoding and decoding.",
+        target=f"{home}.notes:measure", roles=("encodes", "decodes"), kinds=("notes",),
+    )  # fmt: skip
+    yield MeasureSpec(
+        "surprise", "Bits a step of held-out music, beside a Markov chain.",
+        target=f"{home}.surprise:measure", roles=("scores",), kinds=("notes",),
+    )  # fmt: skip
 
 
 @hookimpl

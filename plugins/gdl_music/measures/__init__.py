@@ -1,0 +1,1 @@
+"""Numbers about models of music, each beside its baselines; one measure a file."""
