@@ -13,13 +13,13 @@ from torch import Tensor
 from gdl_core.contracts import Batch, Losses, Model, Player
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError, InputError
+from gdl_core.networks.penalties import one_centred, zero_centred
 from gdl_core.noise import Noise
 from gdl_core.values import Cell, Column
 from gdl_gan.augment import augment
 from gdl_gan.config import GANConfig, Loss
 from gdl_gan.losses import critic_loss, generator_loss
 from gdl_gan.networks import build_critic, build_generator
-from gdl_gan.penalties import one_centred, zero_centred
 
 
 class GAN(Model):

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gdl_core.contracts import Batch, Losses, Model, Player
 from gdl_core.kernels.reference import own_dtypes
+from gdl_core.networks.penalties import path_lengths, zero_centred
 from gdl_core.noise import Noise
 from gdl_gan.losses import critic_loss, generator_loss
-from gdl_gan.penalties import path_lengths, zero_centred
 from gdl_gan.style_critic import Critic
 from gdl_gan.style_dcgan import DCSynthesis
 from gdl_gan.style_generator import Generator, Synthesis

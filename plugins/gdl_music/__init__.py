@@ -33,7 +33,7 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
 
 @hookimpl
 def gdl_models() -> Iterable[ModelSpec]:
-    """Offer `music_vae` and `music_transformer`."""
+    """Offer `music_vae`, `music_transformer` and `musegan`."""
     yield ModelSpec(
         "music_vae",
         "A variational autoencoder of tunes: points between two tunes are tunes.",
@@ -50,6 +50,15 @@ def gdl_models() -> Iterable[ModelSpec]:
         config="gdl_music.config:MusicTransformerConfig",
         roles=("trains", "samples", "scores"),
         source="Huang et al. 2019, arXiv:1809.04281",
+        makes="notes",
+    )
+    yield ModelSpec(
+        "musegan",
+        "A generator for each voice, with shared and private noise, and a critic that hears all of them.",
+        target="gdl_music.musegan:MuseGAN",
+        config="gdl_music.config:MuseGANConfig",
+        roles=("trains", "samples", "decodes"),
+        source="Dong et al. 2018, arXiv:1709.06298",
         makes="notes",
     )
 

@@ -87,3 +87,16 @@ class MusicTransformerConfig(Settings):
             told = {"width": self.width, "heads": self.heads}
             raise PydanticCustomError("heads", "width {width} should be an even number for each of {heads} heads", told)
         return self
+
+
+class MuseGANConfig(Settings):
+    """Settings of `musegan`."""
+
+    shared: int = Field(32, ge=1, le=4096, description="latent numbers that all voices share")
+    private: int = Field(16, ge=0, le=4096, description="latent numbers of each voice alone")
+    width: int = Field(64, ge=4, le=4096, description="channels of the layers")
+    n_critic: int = Field(5, ge=1, le=100, description="turns of the critic for each of the generator")
+    penalty_weight: float = Field(10.0, ge=0, le=1e4, description="weight of the gradient penalty")
+    lr: float = Field(2e-4, gt=0, le=1, description="learning rate of Adam, of both players")
+    decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
+    grid: dict[str, Any] = Field({}, description="what the notes are; filled in by the data")

@@ -7,7 +7,7 @@ import torch
 from differences import agrees_with_finite_differences
 from torch import Tensor, nn
 
-from gdl_gan.penalties import one_centred, squared_gradient, zero_centred
+from gdl_core.networks.penalties import one_centred, squared_gradient, zero_centred
 
 WEIGHT = torch.tensor([[3.0, -4.0]])
 

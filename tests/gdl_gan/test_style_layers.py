@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gdl_core.kernels import downsample2d, make_filter, resample
-from gdl_gan.penalties import path_lengths
+from gdl_core.networks.penalties import path_lengths
 from gdl_gan.style_layers import EqualConv, EqualLinear, StyledConv, ToPicture, append_deviation, pixel_norm
 
 

@@ -118,7 +118,7 @@ def parallels(codes: Codes, grid: Grid) -> float:
             moved = (np.diff(one) != 0) & (np.diff(other) != 0)
             same = apart[:, 1:] == apart[:, :-1]
             total += int((both & moved & same & np.isin(apart[:, 1:], _PERFECT)).sum())
-    return 100.0 * total / (codes.shape[0] * codes.shape[2])
+    return float(100.0 * total / (codes.shape[0] * codes.shape[2]))
 
 
 def dissonance(codes: Codes, grid: Grid) -> float:
