@@ -26,7 +26,7 @@ class MuseGAN(Model):
 
     Each voice has a generator of its own, which is told numbers that all share and numbers of its own: the shared ones
     say what is played together, the private ones how. A sample is, for each voice and step, a distribution over codes;
-    the critic sees distributions, of real music those that are sure, and what is taken in the end is the likeliest code.
+    the critic sees distributions, of real music sure ones, and what is taken in the end is the likeliest code.
     """
 
     def __init__(self, config: MuseGANConfig, data_shape: tuple[int, ...]) -> None:
