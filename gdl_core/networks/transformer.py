@@ -47,6 +47,9 @@ class Shape:
     dropout: float = 0.0
 
 
+Turn = tuple[Tensor, Tensor]
+
+
 class Cache:
     """Keys and values of the pieces that were read, for each layer (batch, heads, pieces, size of a head).
 
@@ -122,7 +125,7 @@ class Transformer(nn.Module):
                 raise InputError(f"this model has learned {self.shape.length} positions and reads no more pieces")
             x = x + self.places(torch.arange(start, start + pieces, device=codes.device))
         else:
-            turn = angles(start, pieces, self.shape.width // self.shape.heads, codes.device)
+            turn = turns(start, pieces, self.shape.width // self.shape.heads, x)
         if more is not None:
             x = x + more
         x = self.drop(x)
@@ -146,8 +149,8 @@ class Block(nn.Module):
         self.attention, self.perceptron = Attention(config), perceptron(config)
         self.drop = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, turn: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
-        """Return numbers (batch, pieces, width); `turn` has the angles of rotary positions."""
+    def forward(self, x: Tensor, turn: Turn | None, cache: Cache | None, layer: int) -> Tensor:
+        """Return numbers (batch, pieces, width); `turn` has what rotary positions turn by."""
         x = x + self.drop(self.attention(self.first(x), turn, cache, layer))
         return cast("Tensor", x + self.drop(self.perceptron(self.second(x))))
 
@@ -161,7 +164,7 @@ class Attention(nn.Module):
         self.inward = nn.Linear(config.width, 3 * config.width, bias=config.bias)
         self.outward = nn.Linear(config.width, config.width, bias=config.bias)
 
-    def forward(self, x: Tensor, turn: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, turn: Turn | None, cache: Cache | None, layer: int) -> Tensor:
         """Return what each piece takes from those before it and from itself."""
         batch, pieces, width = x.shape
         query, key, value = (
@@ -223,17 +226,18 @@ def perceptron(config: Shape) -> nn.Module:
     return SwiGLU(width, config.inner or -(-8 * width // 24) * 8, config.bias)
 
 
-def angles(start: int, pieces: int, size: int, device: torch.device) -> Tensor:
-    """Return the angles by which pairs of numbers turn at positions from `start` on, (pieces, size / 2)."""
-    speeds = _BASE ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
-    return torch.arange(start, start + pieces, device=device, dtype=torch.float32)[:, None] * speeds
+def turns(start: int, pieces: int, size: int, like: Tensor) -> Turn:
+    """Return by how much pairs of numbers turn at positions from `start` on, cosine and sine, each (pieces, size)."""
+    speeds = _BASE ** (-torch.arange(0, size, 2, device=like.device, dtype=torch.float32) / size)
+    angles = torch.arange(start, start + pieces, device=like.device, dtype=torch.float32)[:, None] * speeds
+    cosine, sine = angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+    return torch.cat((cosine, cosine), dim=1), torch.cat((-sine, sine), dim=1)
 
 
-def _turned(x: Tensor, turn: Tensor) -> Tensor:
+def _turned(x: Tensor, turn: Turn) -> Tensor:
     """Return vectors (…, pieces, size) whose pairs are turned: number i with number i + size / 2."""
-    cosine, sine = turn.cos().to(x), turn.sin().to(x)
     left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cosine - right * sine, right * cosine + left * sine), dim=-1)
+    return x * turn[0] + torch.cat((right, left), dim=-1) * turn[1]
 
 
 def _begin(module: nn.Module) -> None:

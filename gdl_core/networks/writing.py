@@ -56,8 +56,11 @@ def write(
         start += now.shape[1]
         if allowed is not None:
             logits = logits.masked_fill(~allowed(place).to(logits.device), -torch.inf)
-        chance = noise.stream("piece", place).at(noise.start).uniform(len(begun), (1,))[:, 0].to(logits)
-        code = choose(logits, chance, temperature, top_k, top_p)
+        if temperature == 0.0:
+            code = logits.argmax(1)
+        else:
+            chance = noise.stream("piece", place).at(noise.start).uniform(len(begun), (1,))[:, 0].to(logits)
+            code = choose(logits, chance, temperature, top_k, top_p)
         if given is not None:
             code = torch.where(given[:, place] >= 0, given[:, place], code)
         if end is not None:
