@@ -144,12 +144,16 @@ def read_grid(told: Mapping[str, Any]) -> Grid:
         DataError: it is none of that.
     """
     try:
-        return Grid(
+        grid = Grid(
             int(told["low"]), int(told["high"]), int(told["length"]), tuple(map(str, told["voices"])),
             tuple(map(int, told["programs"])), int(told["steps"]), float(told["tempo"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("the settings do not say what the notes are; the model file is damaged") from error
+    fits = 0 <= grid.low <= grid.high <= 127 and grid.length > 0 and grid.steps > 0 and 1 <= grid.tempo <= 1000
+    if not fits or len(grid.programs) != len(grid.voices) or not all(0 <= number < 128 for number in grid.programs):
+        raise DataError("the settings tell of notes that there cannot be; the model file is damaged")
+    return grid
 
 
 def grid_of(dataset: Dataset) -> Grid:
@@ -161,3 +165,10 @@ def grid_of(dataset: Dataset) -> Grid:
     if not isinstance(dataset.form, Grid):
         raise DataError(f"{dataset.name} holds no music; learn from chorales, tunes or midi")
     return dataset.form
+
+
+def need_voices(grid: Grid, voices: int) -> None:
+    """Raise DataError if a model's samples have other voices than its notes."""
+    if len(grid.voices) != voices:
+        named = len(grid.voices)
+        raise DataError(f"samples have {voices} voices, the settings name {named}; the model file is damaged")

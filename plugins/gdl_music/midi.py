@@ -28,6 +28,7 @@ MOST_BEATS = 100_000.0
 _MARK = "gdl tune "  # before each of several tunes
 _RECORD = "gdl "
 _REST = 4.0  # quarter notes between two tunes
+_SLOWEST = (1 << 24) - 1  # microseconds of a quarter note
 _DRUMS = 9  # the channel that General MIDI keeps for them
 
 Rows = NDArray[np.float64]
@@ -72,6 +73,14 @@ def to_bytes(value: Notes, record: Record | None = None) -> bytes:
     voices = max(len(tune.voices) for tune in value.samples)
     if voices > MOST_TRACKS - 1:
         raise MediaError(f"a tune of {voices} voices does not fit into a file of {MOST_TRACKS} tracks")
+    beats = sum(tune.beats + _REST for tune in value.samples)
+    notes = np.concatenate([tune.notes for tune in value.samples])
+    if beats > MOST_BEATS or len(notes) > MOST_NOTES:
+        many = f"{len(value.samples):,} tunes are too many for one file"
+        raise MediaError(f"{many}; save them one by one, with {{i}} in the name")
+    low, high = notes[:, 2].min(initial=127), notes[:, 2].max(initial=0)
+    if low < 0 or high > 127:
+        raise MediaError(f"pitches from {low:g} to {high:g} do not fit into MIDI, which has 0 to 127")
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS, charset="utf-8")
     plan: list[tuple[int, int, Any]] = []  # tick, order, message
     if record is not None:
@@ -81,7 +90,7 @@ def to_bytes(value: Notes, record: Record | None = None) -> bytes:
     for number, tune in enumerate(value.samples):
         if len(value.samples) > 1 or tune.title:
             plan.append((begin, 1, mido.MetaMessage("marker", text=f"{_MARK}{number} {tune.title}")))
-        plan.append((begin, 2, mido.MetaMessage("set_tempo", tempo=round(60e6 / tune.tempo))))
+        plan.append((begin, 2, mido.MetaMessage("set_tempo", tempo=min(max(round(60e6 / tune.tempo), 1), _SLOWEST))))
         for voice, (name, program) in enumerate(zip(tune.voices, tune.programs, strict=True)):
             channel = _channel(voice)
             tracks[voice].append((begin, 0, mido.MetaMessage("track_name", name=name)))
@@ -186,7 +195,7 @@ def _mark(begins: list[tuple[float, float, str]], what: str, now: float) -> None
     if what != "ends":
         begins.append((now, now, what.partition(" ")[2]))
     elif begins:
-        begins[-1] = (begins[-1][0], now, begins[-1][2])
+        begins[-1] = (begins[-1][0], max(now, begins[-1][0]), begins[-1][2])
     else:
         begins.append((0.0, now, ""))
 
@@ -221,7 +230,7 @@ def _opened(data: bytes, name: str) -> Any:
             break
         except UnicodeDecodeError:
             continue
-        except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+        except Exception as error:  # the library raises many kinds, some of its own
             raise MediaError(f"{name} is damaged ({error or type(error).__name__})") from error
     if not file.tracks:
         raise MediaError(f"{name} has no tracks")

@@ -19,7 +19,7 @@ SUFFIXES = (".mid", ".midi")
 
 
 def build(config: MidiConfig, context: BuildContext) -> Dataset:
-    """Return bars of MIDI files, int16 (n, voices, steps), bars counted from the beginning; columns as of chorales.
+    """Return bars of 4/4 of MIDI files, int16 (n, voices, steps), counted from their beginning; column `piece`.
 
     Raises:
         DataError: nothing can be read, or too little.
@@ -49,17 +49,24 @@ def build(config: MidiConfig, context: BuildContext) -> Dataset:
 
 
 def top(tune: Tune) -> Tune:
-    """Return a tune of one voice: of all notes that begin together the highest, till the next one begins."""
-    highest: dict[float, list[float]] = {}
-    for start, length, pitch, velocity, _ in tune.notes.tolist():
-        if start not in highest or pitch > highest[start][1]:
-            highest[start] = [length, pitch, velocity]
-    starts = sorted(highest)
-    notes = []
-    for start, after in zip(starts, [*starts[1:], tune.beats], strict=True):
-        length, pitch, velocity = highest[start]
-        notes.append((start, min(length, max(after - start, 0.0)), pitch, velocity, 0.0))
-    return Tune(midi.sorted_notes(notes), tune.beats, tune.tempo, ("melody",), (0,))
+    """Return a tune of one voice: the highest note of all that sound, till it ends or a higher one begins.
+
+    Notes that begin within a sixteenth of each other begin together.
+    """
+    step = 1 / 4
+    notes: list[list[float]] = []  # start, length, pitch, velocity, voice
+    in_order = sorted(tune.notes.tolist(), key=lambda note: (round(note[0] / step), -note[2]))
+    for start, length, pitch, velocity, _ in in_order:
+        begin = round(start / step) * step
+        if notes:
+            last = notes[-1]
+            sounds = begin < last[0] + last[1]
+            if sounds and (last[2] >= pitch or begin == last[0]):
+                continue
+            last[1] = min(last[1], begin - last[0])
+        notes.append([begin, max(round(length / step), 1) * step, pitch, velocity, 0.0])
+    rows = midi.sorted_notes(tuple(note) for note in notes)  # type: ignore[misc]  # five numbers each
+    return Tune(rows, tune.beats, tune.tempo, ("melody",), (0,))
 
 
 def _files(path: Path) -> list[Path]:
@@ -72,11 +79,12 @@ def _files(path: Path) -> list[Path]:
 
 
 def _score(name: str, tune: Tune) -> Score:
-    """Return a tune as a score in bars of 4/4 from its beginning; its key is not known, and called C major."""
+    """Return a tune as a score in bars of 4/4 from its beginning; its key is not known."""
     voices = []
     for voice in range(len(tune.voices)):
         mine = tune.notes[tune.notes[:, 4] == voice, :3]
         if len(mine):
             voices.append(tuple((start, length, int(pitch)) for start, length, pitch in mine.tolist()))
-    bars = tuple(np.arange(0.0, max(tune.beats, BEATS), BEATS).tolist())
-    return Score(name, tuple(voices), bars, BEATS, "C", "major")
+    ends = max((start + length for voice in voices for start, length, _ in voice), default=0.0)
+    bars = tuple(np.arange(0.0, max(tune.beats, ends, BEATS), BEATS).tolist())
+    return Score(name, tuple(voices), bars, BEATS, "", "")

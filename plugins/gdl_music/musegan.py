@@ -16,7 +16,7 @@ from gdl_core.kernels import uniform
 from gdl_core.networks.penalties import one_centred
 from gdl_core.noise import Noise
 from gdl_music.config import MuseGANConfig
-from gdl_music.grid import Grid, grid_of, read_grid
+from gdl_music.grid import Grid, grid_of, need_voices, read_grid
 
 _HALVINGS = 3
 
@@ -33,6 +33,7 @@ class MuseGAN(Model):
         super().__init__(config, data_shape)
         self.form: Grid = read_grid(config.grid)
         self.voices, self.steps = data_shape
+        need_voices(self.form, self.voices)
         self.size = self.form.size
         if self.steps % (1 << _HALVINGS):
             raise DataError(f"samples of {self.steps} steps cannot be halved {_HALVINGS} times; take whole bars")

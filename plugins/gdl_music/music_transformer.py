@@ -15,7 +15,7 @@ from gdl_core.networks.transformer import Shape, Transformer
 from gdl_core.networks.writing import write
 from gdl_core.noise import Noise
 from gdl_music.config import MusicTransformerConfig
-from gdl_music.grid import Grid, grid_of, read_grid
+from gdl_music.grid import Grid, grid_of, need_voices, read_grid
 
 _TILE = 8  # tunes that are written at once
 
@@ -32,6 +32,7 @@ class MusicTransformer(Model):
         self.tile = _TILE
         self.form: Grid = read_grid(config.grid)
         self.voices, self.steps = data_shape
+        need_voices(self.form, self.voices)
         self.begin = self.form.size  # one code more: what is before the first
         shape = Shape(
             self.begin + 1, self.voices * self.steps, config.layers, config.heads, config.width, dropout=config.dropout

@@ -16,7 +16,7 @@ from gdl_core.kernels import reparameterize
 from gdl_core.latent.bound import importance_bound
 from gdl_core.noise import Noise
 from gdl_music.config import MusicVAEConfig
-from gdl_music.grid import Grid, grid_of, read_grid
+from gdl_music.grid import Grid, grid_of, need_voices, read_grid
 
 
 class MusicVAE(Model):
@@ -31,6 +31,7 @@ class MusicVAE(Model):
         super().__init__(config, data_shape)
         self.form: Grid = read_grid(config.grid)
         self.voices, self.steps = data_shape
+        need_voices(self.form, self.voices)
         self.size, self.bar = self.form.size, config.bar
         if self.steps % self.bar:
             raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gdl_music.scores import Score
 BEATS = 4.0
 """Quarter notes of a bar."""
 
+_HIGHEST = 127  # pitch of MIDI
 _FIFTHS = ("F", "C", "G", "D", "A", "E", "B")
 
 
@@ -35,7 +37,8 @@ def samples(
 ) -> Dataset:
     """Return pieces of `bars` bars of 4/4; whole scores are held out, and no transposed ones are.
 
-    The columns `mode` and `tonic` say what key a score is in, transposed with it, and `piece` which it is.
+    The columns `mode` and `tonic` say what key a score is in, transposed with it, where that is known; `piece` says
+    which it is.
 
     Raises:
         DataError: there are too few.
@@ -47,17 +50,21 @@ def samples(
         raise DataError(f"{name}: {len(fitting)} pieces are in bars of 4/4, which are too few")
     low = min(note[2] for score in fitting for voice in score.voices for note in voice) - transpose
     high = max(note[2] for score in fitting for voice in score.voices for note in voice) + transpose
+    if low < 0 or high > _HIGHEST:
+        raise DataError(f"{name}: transposed by {transpose}, notes go from {low} to {high}, but there are 0 to 127")
     grid = Grid(low, high, round(bars * BEATS * 4), tuple(voices), tuple(programs), tempo=tempo)
-    out = set(split(len(fitting), held_out, context.noise.stream("split")).tolist())
+    cut = {number: found for number, score in enumerate(fitting) if (found := _cut(score, grid, bars, hop, 0))}
+    if len(cut) < 2:
+        raise DataError(f"{name}: {len(cut)} pieces have {bars} bars in a row, which are too few; ask for fewer bars")
+    numbers = list(cut)
+    out = {numbers[place] for place in split(len(numbers), held_out, context.noise.stream("split")).tolist()}
     rows, owner, shifts = [], [], []
-    for number, score in enumerate(fitting):
+    for number, plain in cut.items():
         for shift in range(-transpose, transpose + 1) if number not in out else (0,):
-            found = _cut(score, grid, bars, hop, shift)
+            found = _cut(fitting[number], grid, bars, hop, shift) if shift else plain
             rows += found
             owner += [number] * len(found)
             shifts += [shift] * len(found)
-    if not rows:
-        raise DataError(f"{name}: no piece has {bars} bars in a row; ask for fewer")
     data = np.stack(rows)
     of = np.array(owner)
     held = np.flatnonzero(np.isin(of, sorted(out))).astype(np.int64)
@@ -73,7 +80,9 @@ def _whole(score: Score) -> bool:
 
 def _cut(score: Score, grid: Grid, bars: int, hop: int, shift: int) -> list[np.ndarray]:
     """Return the samples of a score, int16 (voices, length) each, but for those that are mostly rests."""
-    end = max(start + length for voice in score.voices for start, length, _ in voice)
+    last = max(start + length for voice in score.voices for start, length, _ in voice)
+    upbeat = score.bars[0] % BEATS
+    end = upbeat + ceil((last - upbeat) / BEATS - 1e-6) * BEATS  # a bar may end in a rest
     begins = set(score.bars)
     every = round(BEATS / score.bar)
     found, lasts = [], bars * BEATS
@@ -89,13 +98,16 @@ def _cut(score: Score, grid: Grid, bars: int, hop: int, shift: int) -> list[np.n
 
 
 def _columns(scores: Sequence[Score], of: np.ndarray, shifts: np.ndarray) -> Mapping[str, Column]:
+    piece = Column(of, tuple(f"{number + 1} {score.name}" for number, score in enumerate(scores)))
+    if not all(score.mode and score.tonic for score in scores):
+        return {"piece": piece}
     pitches = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
     tonics = np.array([_pitch_class(score.tonic) for score in scores])
     modes = np.array([int(score.mode == "minor") for score in scores])
     return {
         "mode": Column(modes[of], ("major", "minor")),
         "tonic": Column((tonics[of] + shifts) % 12, pitches),
-        "piece": Column(of, tuple(f"{number + 1} {score.name}" for number, score in enumerate(scores))),
+        "piece": piece,
     }
 
 

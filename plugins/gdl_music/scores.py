@@ -34,8 +34,8 @@ class Score:
         voices: notes of each, the highest voice first.
         bars: where bars begin that are whole.
         bar: length of a bar in quarter notes.
-        tonic: of the key, like "F#".
-        mode: "major" or "minor".
+        tonic: of the key, like "F#"; empty where it is not known.
+        mode: "major" or "minor", or empty.
     """
 
     name: str
@@ -74,7 +74,7 @@ def score_of(stream: Any, name: str, voices: int) -> Score | None:
     found, off, all_notes = [], 0, 0
     for part in parts:
         notes: list[Note] = []
-        for element in part.stripTies(inPlace=True).flatten().notes:
+        for element in part.stripTies().flatten().notes:
             start, length = float(element.offset), float(element.quarterLength)
             if length <= 0 or not element.pitches:  # a grace note, or a chord symbol
                 continue
@@ -141,7 +141,7 @@ def _cached(kind: str, context: BuildContext, make: Callable[[], list[Score]]) -
             if found is None:
                 found = make()
                 if not found:
-                    raise DataError(f"this installation of music21 has no {kind} that can be read; install it again")
+                    raise DataError(f"music21 has no {kind} that can be read here; the notes say of each why")
                 text = json.dumps([asdict(score) for score in found])
                 write_atomically(path, lambda stream: stream.write(text.encode()))
     except OSError as error:

@@ -64,6 +64,8 @@ def read(path: Path) -> Audio:
                     f"{path.name} says that it lasts {frames / rate:,.0f} s, which it does not, or too long"
                 )
             data = file.readframes(frames)
+            if len(data) != frames * channels * width:
+                raise MediaError(f"{path.name} is cut off: not all of its {frames:,} samples are there")
     except (wave.Error, EOFError, ValueError, ZeroDivisionError) as error:
         raise MediaError(f"{path.name} is no WAV file that can be read ({error})") from error
     except OSError as error:

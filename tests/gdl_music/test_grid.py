@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from text_toys import Around
 
+from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_core.values import Notes, Tune
 
@@ -71,8 +72,10 @@ def test_what_does_not_fit_is_told(notes: list[tuple[float, ...]], beats: float,
 
 def test_a_grid_is_told_and_read_again() -> None:
     assert read_grid(GRID.told()) == GRID
-    with pytest.raises(DataError, match="damaged"):
-        read_grid({"low": "x"})
+    damages = {"low": "x", "steps": 0, "tempo": 0, "programs": [300, 0], "voices": ["one"], "high": 200}
+    for name, damage in damages.items():
+        with pytest.raises(DataError, match="damaged"):
+            read_grid({**GRID.told(), name: damage})
 
 
 def _score(name: str, bars: int, pitch: int, **facts: object) -> Score:
@@ -97,7 +100,7 @@ def test_pieces_are_bars_and_only_what_is_trained_on_is_transposed(tmp_path: Pat
     shown = data.form.show(data.tensor(data.train[:5]).numpy())
     first = [tune.notes[0, 2] for tune in shown.samples]
     assert first[4] == first[0] + 1, "four windows of one transposition, then the next"
-    with pytest.raises(DataError, match="no piece has 9 bars in a row"):
+    with pytest.raises(DataError, match="0 pieces have 9 bars in a row"):
         samples("toys", scores, ["melody"], [0], around, bars=9, hop=1, transpose=0, held_out=0.2, tempo=100.0)
 
 
@@ -119,9 +122,35 @@ def test_midi_files_are_samples_and_bad_ones_are_named(tmp_path: Path) -> None:
     assert len(data) == 4 * 3
     assert around.notes == ["left out: bad.mid is no MIDI file", "left out: two.mid has 2 voices, not 1"]
     assert len(build(MidiConfig(path=folder, take="top"), Around(tmp_path))) == 5 * 3
+    assert set(data.columns) == {"piece"}, "nobody knows its key"
 
 
 def test_the_top_is_the_highest_note_of_all_that_begin_together() -> None:
     rows = [(0, 2, 50, 80, 1), (0, 1, 60, 80, 0), (1, 0.5, 62, 80, 0), (1.5, 2.5, 48, 80, 1)]
     found = top(Tune(midi.sorted_notes(rows), 4.0, 100.0, ("a", "b"), (0, 0)))
     assert found.notes[:, :3].tolist() == [[0, 1, 60], [1, 0.5, 62], [1.5, 2.5, 48]]
+    over = [(0, 2, 72, 80, 0), (0.02, 1, 48, 80, 0), (1, 0.5, 50, 80, 0), (2, 1, 55, 80, 0), (2.5, 0.5, 60, 80, 0)]
+    found = top(Tune(midi.sorted_notes(over), 4.0))
+    assert found.notes[:, :3].tolist() == [[0, 2, 72], [2, 0.5, 55], [2.5, 0.5, 60]], "what is below a held note is not"
+
+
+def _samples(scores: list[Score], place: Path, transpose: int = 0, held_out: float = 0.1) -> Dataset:
+    asked = {"bars": 2, "hop": 1, "transpose": transpose, "held_out": held_out, "tempo": 90.0}
+    return samples("toys", scores, ["melody"], [0], Around(place), **asked)
+
+
+def test_only_pieces_that_give_samples_are_split(tmp_path: Path) -> None:
+    scores = [_score("long", 8, 60), _score("other", 8, 62), *(_score(f"short {n}", 1, 60) for n in range(20))]
+    data = _samples(scores, tmp_path)
+    assert len(data.held_out) == len(data.train) == 7
+    with pytest.raises(DataError, match="1 pieces have 2 bars in a row"):
+        _samples(scores[1:], tmp_path)
+    low = [_score("a", 4, 0), _score("b", 4, 60)]
+    with pytest.raises(DataError, match="notes go from -5 to"):
+        _samples(low, tmp_path, transpose=5)
+
+
+def test_a_bar_may_end_in_a_rest(tmp_path: Path) -> None:
+    notes = tuple((float(beat), 0.9, 60 + beat % 3) for beat in range(8))
+    scores = [Score(name, (notes,), (0.0, 4.0), 4.0, "C", "major") for name in "ab"]
+    assert len(_samples(scores, tmp_path, held_out=0.5)) == 2

@@ -123,6 +123,7 @@ END = b"\x00\xff\x2f\x00"
         (_file([END], division=0), "counts time in frames of a film"),
         (_file([]), "has no tracks"),
         (_file([b"\x00\x90\x3c"]), "is damaged"),
+        (_file([b"\x00\xff\x59\x02\x09\x00" + END]), "is damaged"),
         (_file([END])[:-2], "is damaged"),
         (
             _file([b"\x00\x90\x3c\x40" + b"\xff\xff\xff\x7f\x80\x3c\x00" + END]),
@@ -136,6 +137,15 @@ def test_what_is_no_music_is_told_in_a_line(data: bytes, fault: str, tmp_path: P
     with pytest.raises(MediaError, match=f"bad.mid {fault}") as caught:
         midi.read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_does_not_fit_is_not_written() -> None:
+    with pytest.raises(MediaError, match=r"pitches from -3 to 60 do not fit into MIDI"):
+        midi.to_bytes(Notes((_tune((0, 1, -3, 80, 0), (0, 1, 60, 80, 1)),)))
+    with pytest.raises(MediaError, match=r"3 tunes are too many for one file; save them one by one, with \{i\}"):
+        midi.to_bytes(Notes((_tune((0, 1, 60, 80, 0), beats=40_000.0),) * 3))
+    slow = Notes((Tune(SOME.notes, 4.0, 0.001, SOME.voices, SOME.programs),))
+    assert midi.parse(midi.to_bytes(slow), "it").samples[0].tempo == pytest.approx(60e6 / ((1 << 24) - 1), abs=1e-3)
 
 
 def test_a_file_of_too_many_notes_or_bytes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +203,14 @@ def test_sound_that_is_none_is_told_in_a_line(tmp_path: Path) -> None:
     with wave.open(str(bad), "wb") as file:
         file.setparams((1, 1, 8000, 0, "NONE", ""))
         file.writeframes(b"123")
+    with wave.open(str(tmp_path / "cut.wav"), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"1234" * 50)
+    whole = (tmp_path / "cut.wav").read_bytes()
+    for less in (1, 2, 60):
+        (tmp_path / "cut.wav").write_bytes(whole[:-less])
+        with pytest.raises(MediaError, match=r"cut.wav (is cut off|says that it lasts)"):
+            sound.read(tmp_path / "cut.wav")
     with pytest.raises(MediaError, match="8 bits a sample"):
         sound.read(bad)
     with pytest.raises(MediaError, match="an hour is the most"):
