@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -38,6 +38,21 @@ class Promise:
     kind: Kind
     roles: frozenset[str] = frozenset()
     makes: Kind | None = "image"
+
+
+def makes_of(owner: Any) -> Kind | None:
+    """Return what samples of a model or dataset, or of what stands for it, are shown as; None: not known.
+
+    Of a list the first one speaks for all.
+    """
+    if isinstance(owner, list | tuple):
+        return makes_of(owner[0]) if owner else None
+    if owner is None:
+        return None
+    if isinstance(owner, Promise):
+        return owner.makes
+    form = getattr(getattr(owner, "model", owner), "form", None)
+    return "image" if form is None else cast("Kind", form.kind)
 
 
 class Accepts:
@@ -93,10 +108,7 @@ class Accepts:
         return value
 
     def _check_makes(self, model: Any) -> None:
-        if isinstance(model, Promise):
-            makes = model.makes
-        else:
-            makes = "image" if model.model.form is None else model.model.form.kind
+        makes = makes_of(model)
         if self.makes is not None and makes not in (self.makes, None):
             words = {"wanted": several(self.makes), "makes": several(makes)}
             raise PydanticCustomError("makes", "needs a model of {wanted}; this one is of {makes}", words)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments, makes_of
 from gdl_core.specs import Kind
 from gdl_core.steps.inputs import DecodingModel
-from gdl_core.steps.shown import SAMPLES, makes_of, samples_wanted
+from gdl_core.steps.shown import SAMPLES, samples_wanted
 from gdl_core.values import Vector
 
 if TYPE_CHECKING:

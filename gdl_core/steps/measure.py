@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gdl_core.arguments import Accepts, DatasetInput, StepArguments
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments, makes_of
 from gdl_core.config import InputPath
 from gdl_core.errors import GdlError
 from gdl_core.specs import several
 from gdl_core.steps.inputs import OneOrMore
-from gdl_core.steps.shown import data_wanted, makes_of
+from gdl_core.steps.shown import data_wanted
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:

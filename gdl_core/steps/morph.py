@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from gdl_core.arguments import StepArguments
+from gdl_core.arguments import StepArguments, makes_of
 from gdl_core.specs import Kind
 from gdl_core.steps.inputs import DecodingModel, OneOrMore, Point
-from gdl_core.steps.shown import SAMPLES, makes_of, samples_wanted
+from gdl_core.steps.shown import SAMPLES, samples_wanted
 from gdl_core.values import Frames
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from gdl_core.arguments import DatasetInput, StepArguments
+from gdl_core.arguments import DatasetInput, StepArguments, makes_of
 from gdl_core.specs import Kind
 from gdl_core.steps.inputs import Where
-from gdl_core.steps.shown import makes_of
 from gdl_core.values import Images
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments, makes_of
 from gdl_core.specs import Kind
 from gdl_core.steps.inputs import Where, roles_of
-from gdl_core.steps.shown import makes_of
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:

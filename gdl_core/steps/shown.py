@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdl_core.arguments import Promise
+from gdl_core.arguments import Promise, makes_of
 from gdl_core.errors import DataError
 from gdl_core.specs import Kind, a_kind, several
 from gdl_core.values import Images, TrainedModel
@@ -27,21 +27,6 @@ _SUFFIXES: dict[str, Kind] = {
 }
 SAMPLES: tuple[Kind, ...] = ("image", "text", "notes")
 """Kinds of value that samples are shown as."""
-
-
-def makes_of(owner: Any) -> Kind | None:
-    """Return what samples of a model or dataset, or of what stands for it, are shown as; None: not known.
-
-    Of a list the first one speaks for all.
-    """
-    if isinstance(owner, list | tuple):
-        return makes_of(owner[0]) if owner else None
-    if owner is None:
-        return None
-    if isinstance(owner, Promise):
-        return owner.makes
-    form = form_of(owner)
-    return "image" if form is None else form.kind
 
 
 def form_of(owner: TrainedModel | Dataset) -> Form | None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments, makes_of
 from gdl_core.latent.space_settings import Layers, SpaceSettings, Truncation, Which, refuse_layers_of_w
 from gdl_core.specs import Kind
-from gdl_core.steps.shown import makes_of
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:

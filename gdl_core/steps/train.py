@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
-from gdl_core.arguments import Accepts, DatasetInput, StepArguments
+from gdl_core.arguments import Accepts, DatasetInput, StepArguments, makes_of
 from gdl_core.config import Duration
 from gdl_core.errors import DataError, GdlError, PluginError
 from gdl_core.explain import explain
 from gdl_core.media.atomic import write_bytes
 from gdl_core.specs import Kind, several
-from gdl_core.steps.shown import makes_of
 from gdl_core.values import TrainedModel
 
 if TYPE_CHECKING:

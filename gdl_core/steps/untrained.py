@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments, makes_of
 from gdl_core.specs import Kind
-from gdl_core.steps.shown import makes_of
 from gdl_core.values import Table, TrainedModel
 
 if TYPE_CHECKING:

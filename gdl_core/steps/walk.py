@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.arguments import Accepts, StepArguments, makes_of
 from gdl_core.specs import Kind
 from gdl_core.steps.inputs import DecodingModel, data_wants_encoder
-from gdl_core.steps.shown import makes_of
 from gdl_core.values import Frames
 
 if TYPE_CHECKING:

@@ -123,7 +123,7 @@ class _Run:
         self.total = config.duration.steps(self.per_epoch)
         self.interval = _interval(config, self.per_epoch, self.total)
         rows = dataset.held_out
-        most = min(config.held_out, max(config.batch, self.interval * config.batch))
+        most = min(config.held_out, self.interval * config.batch)
         chosen = noise.stream("held-out rows").permutation(len(rows)).numpy()[:most] if len(rows) else rows
         self.held_out: NDArray[np.int64] = np.sort(rows[chosen]) if len(rows) else rows
         self.average = Average(model, config.ema) if config.ema is not None else None

@@ -103,7 +103,7 @@ def test_a_text_is_written_the_same_alone_and_in_company(tmp_path: Path) -> None
         ("{do: morph, model: $vae, through: [$digit, $two]}", "this model is one of texts, but was given an image"),
         ("{do: encode, model: $gpt, data: $two}", "needs a model that encodes"),
         ("{do: measure, model: $vae, data: $data, of: [frechet]}", "frechet is of pictures, this model of texts"),
-        ("{do: write, model: $pvae, length: 3}", "write needs a model that was trained on texts"),
+        ("{do: write, model: $pvae, length: 3}", "needs a model of texts; this one is of pictures"),
         ("{do: train, model: gpt, data: $data, for: 1 steps, set: {width: 9}}", "width 9 should be an even number"),
         ("{do: reconstruct, model: $vae, data: $digits}", "model is one of texts, but the dataset holds pictures"),
         ("{do: encode, model: $pvae, data: $data}", "model is one of pictures, but the dataset holds texts"),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, Promise, StepArguments
-from gdl_core.specs import ROLES
 from gdl_core.values import Notes, TrainedModel
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
-_ALL = frozenset(ROLES)  # of a model of which nothing is known
 _TILE = 8  # tunes that are written at once, always so many, so that one alone is what it is in company
 
 
@@ -35,7 +33,7 @@ class WriterArguments(StepArguments):
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """Check that the model writes from left to right."""
-        if isinstance(self.model, Promise) and "decodes" in self.model.roles and self.model.roles < _ALL:
+        if isinstance(self.model, Promise) and "decodes" in self.model.roles:
             yield ("model",), "this needs a music_transformer; of a model with a latent space take do: sample"
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, Promise, StepArguments
-from gdl_core.specs import ROLES
 from gdl_core.values import Text, TrainedModel
 
 if TYPE_CHECKING:
@@ -17,14 +16,15 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
-_ALL = frozenset(ROLES)  # of a model of which nothing is known
 _TILE = 8  # texts that are written at once, always so many, so that one alone is what it is in company
 
 
 class Arguments(StepArguments):
     """Arguments of `write`."""
 
-    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "scores"))] = Field(description="a text/gpt")
+    model: Annotated[TrainedModel, Accepts("model", roles=("samples", "scores"), makes="text")] = Field(
+        description="a text/gpt"
+    )
     prompt: str = Field("", max_length=1 << 20, description="how each text begins; left out: where texts begin")
     n: int = Field(1, ge=1, le=10_000, description="how many texts")
     start: int = Field(0, ge=0, description="number of the first one; 5 with n 1 gives the sixth text alone")
@@ -35,9 +35,7 @@ class Arguments(StepArguments):
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """Check that the model is a writer of texts."""
-        if isinstance(self.model, Promise) and self.model.makes not in ("text", None):
-            yield ("model",), "write needs a model that was trained on texts, like text/gpt"
-        elif isinstance(self.model, Promise) and {"decodes"} <= self.model.roles < _ALL:
+        if isinstance(self.model, Promise) and "decodes" in self.model.roles:
             yield ("model",), "write needs a text/gpt; of a model with a latent space take do: sample or do: decode"
 
 
