@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
-from gdl_core.kernels import reparameterize
+from gdl_core.latent.bottleneck import draw, risen
 from gdl_core.latent.bound import importance_bound
 from gdl_core.noise import Noise
 from gdl_music.config import MusicVAEConfig
@@ -60,18 +60,12 @@ class MusicVAE(Model):
 
     def beta(self, progress: float) -> float:
         """Return the weight of the KL after this share of the training."""
-        config = self.config
-        weight: float = config.beta
-        return weight * min(1.0, progress / config.warmup) if config.warmup else weight
+        return risen(self.config.beta, self.config.warmup, progress)
 
     def _loss(self, batch: Batch) -> Losses:
         config, codes = self.config, batch.x.long()
         mean, log_var = self._read(codes)
-        key = batch.noise.key(config.latent)
-        z, kl = reparameterize(mean, log_var, key=key, kl="mean")
-        charged = kl
-        if config.free_bits:
-            _, charged = reparameterize(mean, log_var, key=key, kl="mean", free_bits=config.free_bits)
+        z, charged, kl = draw(mean, log_var, batch.noise, config.free_bits)
         logits = self._write(codes, z).float()
         reconstruction = F.cross_entropy(logits.movedim(3, 1), codes, reduction="sum") / len(codes)
         right = (logits.argmax(3) == codes).float().mean()

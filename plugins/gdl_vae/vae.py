@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from gdl_core.contracts import Batch, Losses, Model, Player, Posterior
-from gdl_core.kernels import reparameterize
+from gdl_core.latent.bottleneck import draw, risen
 from gdl_core.latent.bound import importance_bound
 from gdl_core.networks.coders import build_decoder, build_encoder
 from gdl_core.noise import Noise
@@ -39,20 +38,11 @@ class VAE(Model):
 
     def beta(self, progress: float) -> float:
         """Return the weight of the KL after this share of the training."""
-        config = self.config
-        weight: float = config.beta
-        return weight * min(1.0, progress / config.warmup) if config.warmup else weight
+        return risen(self.config.beta, self.config.warmup, progress)
 
     def _loss(self, batch: Batch) -> Losses:
         mean, log_var = self.encoder(batch.x).float().chunk(2, dim=1)  # each (batch, latent)
-        key = batch.noise.key(self.config.latent)
-        if self.config.free_bits:
-            z, charged = reparameterize(mean, log_var, key=key, kl="mean", free_bits=self.config.free_bits)
-            with torch.no_grad():
-                _, kl = reparameterize(mean, log_var, key=key, kl="mean")
-        else:
-            z, kl = reparameterize(mean, log_var, key=key, kl="mean")
-            charged = kl
+        z, charged, kl = draw(mean, log_var, batch.noise, self.config.free_bits)
         reconstruction = self.reconstruction(self.decoder(z).float(), batch.x, batch.training)
         loss = reconstruction + self.beta(batch.progress) * charged
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
