@@ -266,6 +266,20 @@ def classify_rows(
     return dict(zip(names, _collect(trained, classify, 0, n, (), progress), strict=True))
 
 
+def score_rows(trained: TrainedModel, x: Samples, noise: Noise, indices: NDArray[np.int64]) -> Tensor:
+    """Return log p(x) of a dataset's samples, or the bound that the model tells, in nats, float64 (n,) on the CPU.
+
+    Raises:
+        RoleError: the model does not score.
+    """
+    found = []
+    with inference(trained.model):
+        for first in range(0, len(indices), trained.tile):
+            rows = x.tensor(indices[first : first + trained.tile]).to(device_of(trained.model))
+            found.append(trained.model.log_prob(rows, noise.at(first)).double().cpu())
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
+
+
 def feature_rows(
     trained: TrainedModel, x: Tensor | NDArray[np.float32] | Samples, indices: NDArray[np.int64] | None = None
 ) -> Tensor:

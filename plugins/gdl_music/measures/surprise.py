@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gdl_core.latent.tiles import device_of, inference
+from gdl_core.latent.tiles import score_rows
 from gdl_core.measures.subject import Measurement, Subject
-from gdl_core.noise import Noise
 from gdl_music.grid import Grid
 from gdl_music.markov import Markov
 
@@ -24,7 +22,9 @@ def measure(subject: Subject) -> list[Measurement]:
     noise = subject.noise.stream("surprise")
     order = noise.stream("train").permutation(len(subject.train)).numpy()[: len(held_out)]
     some = subject.train[np.sort(order)]
-    value, again = (-_nats(subject, rows, noise) / math.log(2) for rows in (subject.held_out, some))
+    value, again = (
+        -float(score_rows(subject.trained, data, noise, rows).sum()) / math.log(2) for rows in (subject.held_out, some)
+    )
     voices = held_out.shape[1]
     baselines = {
         "Markov chain": Markov(train, grid.size).bits(held_out) / steps,
@@ -33,13 +33,3 @@ def measure(subject: Subject) -> list[Measurement]:
     }
     note = f"{voices} voices together" if voices > 1 else ""
     return [Measurement("bits a step", value / steps, "bits", "lower", baselines, len(held_out), note)]
-
-
-def _nats(subject: Subject, rows: NDArray[np.int64], noise: Noise) -> float:
-    """Return log p of samples, all together."""
-    model, tile, total = subject.trained.model, subject.trained.tile, 0.0
-    with inference(model):
-        for first in range(0, len(rows), tile):
-            x = subject.dataset.tensor(rows[first : first + tile]).to(device_of(model))
-            total += float(model.log_prob(x, noise.at(first)).double().sum())
-    return total

@@ -12,10 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gdl_core.latent.tiles import device_of, inference
+from gdl_core.latent.tiles import score_rows
 from gdl_core.measures.subject import Measurement, Subject
-from gdl_core.noise import Noise
-from gdl_core.values import TrainedModel
 from gdl_text.form import TextForm
 from gdl_text.ngrams import ORDERS, NGrams
 
@@ -32,10 +30,14 @@ def measure(subject: Subject) -> list[Measurement]:
     grams = NGrams(train, train_ends, "".join(held_out))
     of_grams = np.sum([grams.bits(text, end) for text, end in zip(held_out, ends, strict=True)], axis=0) / letters
     noise = subject.noise.stream("bits")
-    bits = -nats(subject.trained, subject, subject.held_out, noise).sum() / _LOG2 / letters
+    bits = -float(score_rows(subject.trained, subject.dataset, noise, subject.held_out).sum()) / _LOG2 / letters
     seen = some(subject, subject.train, len(subject.held_out))
     learned, learned_ends = texts_of(subject, seen)
-    again = -nats(subject.trained, subject, seen, noise).sum() / _LOG2 / (sum(map(len, learned)) + sum(learned_ends))
+    again = (
+        -float(score_rows(subject.trained, subject.dataset, noise, seen).sum())
+        / _LOG2
+        / (sum(map(len, learned)) + sum(learned_ends))
+    )
     told = {f"{order} letters" if order > 1 else "1 letter": float(of_grams[order - 1]) for order in ORDERS}
     note = "n-grams of so many letters, Witten & Bell; nothing is known of what was before a sample"
     return [
@@ -43,16 +45,6 @@ def measure(subject: Subject) -> list[Measurement]:
             "bits a letter", float(bits), "bits", "lower", {**told, "training texts": float(again)}, len(held_out), note
         )
     ]
-
-
-def nats(trained: TrainedModel, subject: Subject, rows: NDArray[np.int64], noise: Noise) -> NDArray[np.float64]:
-    """Return log p of samples, (n,)."""
-    found, tile = [], trained.tile
-    with inference(trained.model):
-        for first in range(0, len(rows), tile):
-            x = subject.dataset.tensor(rows[first : first + tile]).to(device_of(trained.model))
-            found.append(trained.model.log_prob(x, noise.at(first)).double().cpu().numpy())
-    return np.concatenate(found)
 
 
 def some(subject: Subject, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
