@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -19,6 +20,7 @@ BEATS = 4.0
 """Quarter notes of a bar."""
 
 _HIGHEST = 127  # pitch of MIDI
+_OPENING = 9  # notes by which melodies are known: a phrase has about as many
 _FIFTHS = ("F", "C", "G", "D", "A", "E", "B")
 
 
@@ -37,6 +39,9 @@ def samples(
 ) -> Dataset:
     """Return pieces of `bars` bars of 4/4; whole scores are held out, and no transposed ones are.
 
+    Scores of one family go to one side: those whose first voice opens alike, in whatever key. Bach set many a melody
+    more than once, and books of tunes share theirs.
+
     The columns `mode` and `tonic` say what key a score is in, transposed with it, where that is known; `piece` says
     which it is.
 
@@ -46,18 +51,26 @@ def samples(
     fitting = [score for score in scores if score.voices and _whole(score)]
     if len(fitting) < len(scores):
         context.note(f"{name}: {len(scores) - len(fitting)} of {len(scores)} pieces are not in bars of 4/4: left out")
-    if len(fitting) < 2:
-        raise DataError(f"{name}: {len(fitting)} pieces are in bars of 4/4, which are too few")
+    if not fitting:
+        raise DataError(f"{name}: none of {len(scores)} pieces is in bars of 4/4")
     low = min(note[2] for score in fitting for voice in score.voices for note in voice) - transpose
     high = max(note[2] for score in fitting for voice in score.voices for note in voice) + transpose
     if low < 0 or high > _HIGHEST:
         raise DataError(f"{name}: transposed by {transpose}, notes go from {low} to {high}, but there are 0 to 127")
     grid = Grid(low, high, round(bars * BEATS * 4), tuple(voices), tuple(programs), tempo=tempo)
     cut = {number: found for number, score in enumerate(fitting) if (found := _cut(score, grid, bars, hop, 0))}
-    if len(cut) < 2:
-        raise DataError(f"{name}: {len(cut)} pieces have {bars} bars in a row, which are too few; ask for fewer bars")
-    numbers = list(cut)
-    out = {numbers[place] for place in split(len(numbers), held_out, context.noise.stream("split")).tolist()}
+    if not cut:
+        raise DataError(f"{name}: none of {len(fitting)} pieces has {bars} bars in a row; ask for fewer bars")
+    if len(cut) == 1 and held_out:
+        raise DataError(f"{name}: of one piece with {bars} bars in a row none can be held out; set 'held_out' to 0")
+    families: dict[object, list[int]] = {}
+    for number in cut:
+        families.setdefault(_opening(fitting[number]), []).append(number)
+    if len(families) == 1 and held_out:
+        context.note(f"{name}: all pieces open with the same notes; what is held out is not unheard")
+        families = {number: [number] for number in cut}
+    drawn = set(split(len(families), held_out, context.noise.stream("split")).tolist())
+    out = {number for place, members in enumerate(families.values()) if place in drawn for number in members}
     rows, owner, shifts = [], [], []
     for number, plain in cut.items():
         for shift in range(-transpose, transpose + 1) if number not in out else (0,):
@@ -76,6 +89,12 @@ def samples(
 def _whole(score: Score) -> bool:
     """Return whether bars are of 4/4, or fit into those."""
     return bool(score.bars) and (BEATS / score.bar).is_integer()
+
+
+def _opening(score: Score) -> tuple[int, ...]:
+    """Return the steps between the first notes of a score's first voice, in semitones: the same in every key."""
+    pitches = [pitch for _, _, pitch in score.voices[0][:_OPENING]]
+    return tuple(after - before for before, after in pairwise(pitches))
 
 
 def _cut(score: Score, grid: Grid, bars: int, hop: int, shift: int) -> list[np.ndarray]:

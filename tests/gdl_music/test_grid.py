@@ -78,14 +78,14 @@ def test_a_grid_is_told_and_read_again() -> None:
             read_grid({**GRID.told(), name: damage})
 
 
-def _score(name: str, bars: int, pitch: int, **facts: object) -> Score:
-    notes = tuple((float(beat), 1.0, pitch + beat % 3) for beat in range(4 * bars))
+def _score(name: str, bars: int, pitch: int, melody: int = 1, **facts: object) -> Score:
+    notes = tuple((float(beat), 1.0, pitch + beat * melody % 13) for beat in range(4 * bars))
     told = {"bars": tuple(4.0 * bar for bar in range(bars)), "bar": 4.0, "tonic": "D", "mode": "minor", **facts}
     return Score(name, (notes,), **told)  # type: ignore[arg-type]
 
 
 def test_pieces_are_bars_and_only_what_is_trained_on_is_transposed(tmp_path: Path) -> None:
-    scores = [_score(f"piece {n}", 5, 60 + n) for n in range(9)] + [_score("waltz", 6, 60, bar=3.0)]
+    scores = [_score(f"piece {n}", 5, 60 + n, n + 1) for n in range(9)] + [_score("waltz", 6, 60, bar=3.0)]
     around = Around(tmp_path)
     data = samples(
         "toys", scores, ["melody"], [0], around, bars=2, hop=1, transpose=2, held_out=0.2, tempo=100.0
@@ -100,7 +100,7 @@ def test_pieces_are_bars_and_only_what_is_trained_on_is_transposed(tmp_path: Pat
     shown = data.form.show(data.tensor(data.train[:5]).numpy())
     first = [tune.notes[0, 2] for tune in shown.samples]
     assert first[4] == first[0] + 1, "four windows of one transposition, then the next"
-    with pytest.raises(DataError, match="0 pieces have 9 bars in a row"):
+    with pytest.raises(DataError, match="none of 9 pieces has 9 bars in a row"):
         samples("toys", scores, ["melody"], [0], around, bars=9, hop=1, transpose=0, held_out=0.2, tempo=100.0)
 
 
@@ -113,7 +113,7 @@ def test_midi_files_are_samples_and_bad_ones_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none of the 1 MIDI files in mine can be used"):
         build(MidiConfig(path=folder), Around(tmp_path))
     for number in range(4):
-        rows = [(float(beat), 1.0, 60 + beat % 5, 80, 0) for beat in range(16)]
+        rows = [(float(beat), 1.0, 60 + beat * (number + 1) % 5, 80, 0) for beat in range(16)]
         midi.write(Notes((Tune(midi.sorted_notes(rows), 16.0),)), folder / f"{number}.mid", None)
     two = Tune(midi.sorted_notes([(0, 16, 50, 80, 0), (0, 16, 60, 80, 1)]), 16.0, 100.0, ("a", "b"), (0, 0))
     midi.write(Notes((two,)), folder / "two.mid", None)
@@ -140,11 +140,12 @@ def _samples(scores: list[Score], place: Path, transpose: int = 0, held_out: flo
 
 
 def test_only_pieces_that_give_samples_are_split(tmp_path: Path) -> None:
-    scores = [_score("long", 8, 60), _score("other", 8, 62), *(_score(f"short {n}", 1, 60) for n in range(20))]
+    scores = [_score("long", 8, 60), _score("other", 8, 62, 2), *(_score(f"short {n}", 1, 60) for n in range(20))]
     data = _samples(scores, tmp_path)
     assert len(data.held_out) == len(data.train) == 7
-    with pytest.raises(DataError, match="1 pieces have 2 bars in a row"):
+    with pytest.raises(DataError, match="of one piece with 2 bars in a row none can be held out; set 'held_out' to 0"):
         _samples(scores[1:], tmp_path)
+    assert len(_samples(scores[1:2], tmp_path, held_out=0.0)) == 7, "one long piece of one's own is a data set"
     low = [_score("a", 4, 0), _score("b", 4, 60)]
     with pytest.raises(DataError, match="notes go from -5 to"):
         _samples(low, tmp_path, transpose=5)
@@ -154,3 +155,18 @@ def test_a_bar_may_end_in_a_rest(tmp_path: Path) -> None:
     notes = tuple((float(beat), 0.9, 60 + beat % 3) for beat in range(8))
     scores = [Score(name, (notes,), (0.0, 4.0), 4.0, "C", "major") for name in "ab"]
     assert len(_samples(scores, tmp_path, held_out=0.5)) == 2
+
+
+def test_settings_of_one_melody_are_on_one_side(tmp_path: Path) -> None:
+    scores = [_score(f"melody {kind} in {key}", 4, 60 + key, kind) for key in range(3) for kind in range(1, 9)]
+    data = _samples(scores, tmp_path, held_out=0.25)
+    pieces = data.column("piece")
+    sides = [{pieces.names[code].split(" in ")[0].split(" ", 1)[1] for code in pieces.values[side]}
+             for side in (data.held_out, data.train)]  # fmt: skip
+    assert [len(side) for side in sides] == [2, 6]
+    assert not sides[0] & sides[1]
+    around = Around(tmp_path)
+    asked = {"bars": 2, "hop": 1, "transpose": 0, "held_out": 0.5, "tempo": 90.0}
+    data = samples("toys", scores[::8], ["melody"], [0], around, **asked)
+    assert around.notes == ["toys: all pieces open with the same notes; what is held out is not unheard"]
+    assert len(data.held_out) == 2 * 3, "there is something to measure with nevertheless"
