@@ -17,17 +17,17 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
     yield DatasetSpec(
         "chorales", "Bach's chorales in four voices, bar after bar; columns mode, tonic and piece.",
         target="gdl_music.corpora:build_chorales", config="gdl_music.config:ChoralesConfig", extra="music",
-        licence=_CORPUS, makes="notes",
+        licence=_CORPUS, makes="notes", version=2,
     )  # fmt: skip
     yield DatasetSpec(
         "tunes", "Tunes of O'Neill, Ryan and Aird, bar after bar; columns mode, tonic and piece.",
         target="gdl_music.corpora:build_tunes", config="gdl_music.config:TunesConfig", extra="music",
-        licence=_CORPUS, makes="notes",
+        licence=_CORPUS, makes="notes", version=2,
     )  # fmt: skip
     yield DatasetSpec(
         "midi", "Your own MIDI files, bar after bar.",
         target="gdl_music.midi_files:build", config="gdl_music.config:MidiConfig", extra="music", licence="yours",
-        makes="notes",
+        makes="notes", version=2,
     )  # fmt: skip
 
 

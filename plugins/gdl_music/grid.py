@@ -17,7 +17,7 @@ from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_core.specs import Kind
 from gdl_core.values import Notes, Tune
-from gdl_music.midi import sorted_notes
+from gdl_music.midi_reading import sorted_notes
 
 REST, HOLD, FIRST = 0, 1, 2
 VELOCITY = 80.0

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from gdl_core.data.building import BuildContext
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError, MediaError
 from gdl_core.values import Tune
-from gdl_music import midi
 from gdl_music.config import MidiConfig
-from gdl_music.pieces import BEATS, samples
+from gdl_music.midi_reading import BEATS, Heard, hear, sorted_notes
+from gdl_music.pieces import samples
 from gdl_music.scores import Score
 
 SUFFIXES = (".mid", ".midi")
 
 
 def build(config: MidiConfig, context: BuildContext) -> Dataset:
-    """Return bars of 4/4 of MIDI files, int16 (n, voices, steps), counted from their beginning; column `piece`.
+    """Return bars of 4/4 of MIDI files, int16 (n, voices, steps); column `piece`.
+
+    Where bars begin is what their time signatures say; files without one are counted from their beginning.
 
     Raises:
         DataError: nothing can be read, or too little.
@@ -29,12 +29,12 @@ def build(config: MidiConfig, context: BuildContext) -> Dataset:
     for number, file in enumerate(files):
         context.progress(number, len(files))
         try:
-            found = midi.read(file).samples
+            found = hear(file)
         except MediaError as error:
             context.note(f"left out: {error}")
             continue
-        for tune in found:
-            score = _score(file.stem, top(tune) if config.take == "top" else tune)
+        for tune, (begin, end, _) in zip(found.notes().samples, found.spans, strict=True):
+            score = _score(file.stem, top(tune) if config.take == "top" else tune, found, begin, end)
             if len(score.voices) == config.voices:
                 scores.append(score)
             else:
@@ -65,7 +65,7 @@ def top(tune: Tune) -> Tune:
                 continue
             last[1] = min(last[1], begin - last[0])
         notes.append([begin, max(round(length / step), 1) * step, pitch, velocity, 0.0])
-    rows = midi.sorted_notes(tuple(note) for note in notes)  # type: ignore[misc]  # five numbers each
+    rows = sorted_notes(tuple(note) for note in notes)  # type: ignore[misc]  # five numbers each
     return Tune(rows, tune.beats, tune.tempo, ("melody",), (0,))
 
 
@@ -78,13 +78,13 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _score(name: str, tune: Tune) -> Score:
-    """Return a tune as a score in bars of 4/4 from its beginning; its key is not known."""
+def _score(name: str, tune: Tune, file: Heard, begin: float, end: float) -> Score:
+    """Return a tune of a file as a score; its key is not known."""
     voices = []
     for voice in range(len(tune.voices)):
         mine = tune.notes[tune.notes[:, 4] == voice, :3]
         if len(mine):
             voices.append(tuple((start, length, int(pitch)) for start, length, pitch in mine.tolist()))
-    ends = max((start + length for voice in voices for start, length, _ in voice), default=0.0)
-    bars = tuple(np.arange(0.0, max(tune.beats, ends, BEATS), BEATS).tolist())
-    return Score(name, tuple(voices), bars, BEATS, "", "")
+    rings = max((start + length for voice in voices for start, length, _ in voice), default=0.0)
+    bars, bar = file.bars(begin, max(end, begin + rings, begin + BEATS))
+    return Score(name, tuple(voices), bars, bar, "", "")

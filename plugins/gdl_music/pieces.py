@@ -14,10 +14,8 @@ from gdl_core.data.split import split
 from gdl_core.errors import DataError
 from gdl_core.values import Column
 from gdl_music.grid import HOLD, REST, Grid
+from gdl_music.midi_reading import BEATS
 from gdl_music.scores import Score
-
-BEATS = 4.0
-"""Quarter notes of a bar."""
 
 _HIGHEST = 127  # pitch of MIDI
 _OPENING = 9  # notes by which melodies are known: a phrase has about as many

@@ -16,10 +16,13 @@ from gdl_core.values import Notes, Tune
 
 pytest.importorskip("mido", reason="needs the extra music")
 
+import mido
+
 from gdl_music import midi
 from gdl_music.config import MidiConfig
 from gdl_music.grid import HOLD, REST, Grid, read_grid
 from gdl_music.midi_files import build, top
+from gdl_music.midi_reading import sorted_notes
 from gdl_music.pieces import samples
 from gdl_music.scores import Score
 
@@ -67,7 +70,7 @@ def test_notes_are_moved_to_steps_and_cut_off_by_the_next() -> None:
 )
 def test_what_does_not_fit_is_told(notes: list[tuple[float, ...]], beats: float, fault: str) -> None:
     with pytest.raises(DataError, match=fault):
-        GRID.read(Notes((Tune(midi.sorted_notes(notes), beats),)))
+        GRID.read(Notes((Tune(sorted_notes(notes), beats),)))
 
 
 def test_a_grid_is_told_and_read_again() -> None:
@@ -114,8 +117,8 @@ def test_midi_files_are_samples_and_bad_ones_are_named(tmp_path: Path) -> None:
         build(MidiConfig(path=folder), Around(tmp_path))
     for number in range(4):
         rows = [(float(beat), 1.0, 60 + beat * (number + 1) % 5, 80, 0) for beat in range(16)]
-        midi.write(Notes((Tune(midi.sorted_notes(rows), 16.0),)), folder / f"{number}.mid", None)
-    two = Tune(midi.sorted_notes([(0, 16, 50, 80, 0), (0, 16, 60, 80, 1)]), 16.0, 100.0, ("a", "b"), (0, 0))
+        midi.write(Notes((Tune(sorted_notes(rows), 16.0),)), folder / f"{number}.mid", None)
+    two = Tune(sorted_notes([(0, 16, 50, 80, 0), (0, 16, 60, 80, 1)]), 16.0, 100.0, ("a", "b"), (0, 0))
     midi.write(Notes((two,)), folder / "two.mid", None)
     around = Around(tmp_path)
     data = build(MidiConfig(path=folder), around)
@@ -123,14 +126,20 @@ def test_midi_files_are_samples_and_bad_ones_are_named(tmp_path: Path) -> None:
     assert around.notes == ["left out: bad.mid is no MIDI file", "left out: two.mid has 2 voices, not 1"]
     assert len(build(MidiConfig(path=folder, take="top"), Around(tmp_path))) == 5 * 3
     assert set(data.columns) == {"piece"}, "nobody knows its key"
+    waltz = mido.MidiFile(folder / "0.mid")
+    waltz.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))
+    waltz.save(folder / "0.mid")
+    around = Around(tmp_path)
+    assert len(build(MidiConfig(path=folder), around)) == 3 * 3
+    assert around.notes[-1] == "midi: 1 of 4 pieces are not in bars of 4/4: left out"
 
 
 def test_the_top_is_the_highest_note_of_all_that_begin_together() -> None:
     rows = [(0, 2, 50, 80, 1), (0, 1, 60, 80, 0), (1, 0.5, 62, 80, 0), (1.5, 2.5, 48, 80, 1)]
-    found = top(Tune(midi.sorted_notes(rows), 4.0, 100.0, ("a", "b"), (0, 0)))
+    found = top(Tune(sorted_notes(rows), 4.0, 100.0, ("a", "b"), (0, 0)))
     assert found.notes[:, :3].tolist() == [[0, 1, 60], [1, 0.5, 62], [1.5, 2.5, 48]]
     over = [(0, 2, 72, 80, 0), (0.02, 1, 48, 80, 0), (1, 0.5, 50, 80, 0), (2, 1, 55, 80, 0), (2.5, 0.5, 60, 80, 0)]
-    found = top(Tune(midi.sorted_notes(over), 4.0))
+    found = top(Tune(sorted_notes(over), 4.0))
     assert found.notes[:, :3].tolist() == [[0, 2, 72], [2, 0.5, 55], [2.5, 0.5, 60]], "what is below a held note is not"
 
 

@@ -20,14 +20,15 @@ pytest.importorskip("mido", reason="needs the extra music")
 
 import mido
 
-from gdl_music import midi, roll, sound
+from gdl_music import midi, midi_reading, roll, sound
+from gdl_music.midi_reading import heard, sorted_notes
 
 RECORD = {"gdl": 1, "seed": 7, "title": "Größe"}
 
 
 def _tune(*rows: tuple[float, ...], beats: float = 4.0, voices: int = 2, title: str = "") -> Tune:
     names, programs = tuple(f"Stimme {n} ü" for n in range(voices)), tuple(10 * n for n in range(voices))
-    return Tune(midi.sorted_notes(rows), beats, 97.0, names, programs, title)
+    return Tune(sorted_notes(rows), beats, 97.0, names, programs, title)
 
 
 SOME = _tune((0, 1, 60, 80, 0), (0, 2.5, 48, 90, 1), (1, 0.25, 60, 70, 0), (1.25, 0.25, 60, 71, 0), (3, 1, 62, 1, 0))
@@ -64,7 +65,7 @@ def test_notes_are_read_back(found: list[Tune]) -> None:
         for number, tune in enumerate(found)
     ]
     value = Notes(tuple(found))
-    assert _same(midi.parse(midi.to_bytes(value), "it"), value)
+    assert _same(heard(midi.to_bytes(value), "it").notes(), value)
 
 
 def test_a_file_says_what_made_it(tmp_path: Path) -> None:
@@ -102,6 +103,49 @@ def test_other_programs_files_are_read(tmp_path: Path) -> None:
     assert tune.notes.tolist() == [[0.5, 1.0, 60, 64, 0], [1.0, 1.0, 67, 60, 0]]
     assert (tune.beats, tune.tempo, tune.voices) == (2.0, 120.0, ("",))
     assert midi.read_record(tmp_path / "x.mid") is None
+
+
+def test_each_channel_is_a_voice_where_one_track_has_all(tmp_path: Path) -> None:
+    track = mido.MidiTrack()
+    track.append(mido.MetaMessage("time_signature", numerator=2, denominator=2, time=0))
+    for channel, program, pitch in ((0, 40, 72), (3, 42, 48)):
+        track.append(mido.Message("program_change", channel=channel, program=program))
+        track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=70))
+    track.append(mido.Message("note_off", channel=3, note=48, time=96))
+    track.append(mido.Message("note_off", channel=0, note=72, time=96))
+    file = mido.MidiFile(type=0, ticks_per_beat=96)
+    file.tracks.append(track)
+    file.save(tmp_path / "x.mid")
+    (tune,) = midi.read(tmp_path / "x.mid").samples
+    assert tune.notes.tolist() == [[0, 2, 72, 70, 0], [0, 1, 48, 70, 1]]
+    assert (tune.voices, tune.programs) == (("channel 1", "channel 4"), (40, 42))
+
+
+def _meters(*changes: tuple[float, float], last: float = 24.0) -> midi_reading.Heard:
+    return midi_reading.Heard(last=last, meters=list(changes))
+
+
+@pytest.mark.parametrize(
+    ("file", "bars", "bar"),
+    [
+        (_meters(), [0, 4, 8, 12, 16, 20], 4.0),
+        (_meters((0, 3.0)), [0, 3, 6, 9, 12, 15, 18, 21], 3.0),
+        (_meters((0, 4.0), (8, 2.0), (10, 4.0)), [0, 4, 10, 14, 18, 22], 4.0),
+        (_meters((0, 1.0), (1, 4.0)), [1, 5, 9, 13, 17, 21], 4.0),  # an upbeat
+        (_meters((0, 4.0), (0, 4.0), (0, 3.0)), [0, 3, 6, 9, 12, 15, 18, 21], 3.0),
+    ],
+)
+def test_bars_begin_where_time_signatures_say(file: midi_reading.Heard, bars: list[float], bar: float) -> None:
+    assert file.bars(0.0, 24.0) == (tuple(bars), bar)
+
+
+def test_bars_are_counted_from_where_a_tune_begins() -> None:
+    assert _meters((0, 3.0)).bars(10.0, 17.0) == ((0.0, 3.0, 6.0), 3.0)
+
+
+def test_a_bar_of_no_length_is_no_bar() -> None:
+    nothing, tiny = b"\x00\xff\x58\x04\x00\x02\x18\x08", b"\x00\xff\x58\x04\x01\x0c\x18\x08"
+    assert heard(_file([nothing + tiny + b"\x87\x40" + END[1:]]), "it").meters == []
 
 
 def _file(tracks: list[bytes], division: int = 96, told: int | None = None) -> bytes:
@@ -145,16 +189,16 @@ def test_what_does_not_fit_is_not_written() -> None:
     with pytest.raises(MediaError, match=r"3 tunes are too many for one file; save them one by one, with \{i\}"):
         midi.to_bytes(Notes((_tune((0, 1, 60, 80, 0), beats=40_000.0),) * 3))
     slow = Notes((Tune(SOME.notes, 4.0, 0.001, SOME.voices, SOME.programs),))
-    assert midi.parse(midi.to_bytes(slow), "it").samples[0].tempo == pytest.approx(60e6 / ((1 << 24) - 1), abs=1e-3)
+    assert heard(midi.to_bytes(slow), "it").notes().samples[0].tempo == pytest.approx(60e6 / ((1 << 24) - 1), abs=1e-3)
 
 
 def test_a_file_of_too_many_notes_or_bytes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "big.mid"
     midi.write(Notes((SOME,)), path, None)
-    monkeypatch.setattr(midi, "MOST_NOTES", 4)
+    monkeypatch.setattr(midi_reading, "MOST_NOTES", 4)
     with pytest.raises(MediaError, match="more than 4 notes"):
         midi.read(path)
-    monkeypatch.setattr(midi, "MOST_BYTES", 8)
+    monkeypatch.setattr(midi_reading, "MOST_BYTES", 8)
     with pytest.raises(MediaError, match="larger than 0 MiB"):
         midi.read(path)
 
@@ -166,7 +210,7 @@ def test_damage_is_an_error_or_music(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        midi.parse(bytes(whole), "it")
+        heard(bytes(whole), "it").notes()
     except MediaError as error:
         told = str(error)
     else:

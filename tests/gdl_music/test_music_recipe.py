@@ -23,6 +23,7 @@ from gdl_core.values import Notes, Tune
 from gdl_music import midi
 from gdl_music.config import MusicVAEConfig
 from gdl_music.grid import Grid
+from gdl_music.midi_reading import sorted_notes
 from gdl_music.music_vae import MusicVAE
 
 GRID = Grid(60, 67, 16, ("one", "other"), (0, 0))
@@ -52,7 +53,7 @@ def _tunes(folder: Path) -> None:
     folder.mkdir()
     for number in range(6):
         rows = [(beat / 2, 0.5, 60 + (beat * (number + 1)) % 8, 80, 0) for beat in range(32)]
-        midi.write(Notes((Tune(midi.sorted_notes(rows), 16.0),)), folder / f"{number}.mid", None)
+        midi.write(Notes((Tune(sorted_notes(rows), 16.0),)), folder / f"{number}.mid", None)
 
 
 def test_tunes_go_the_whole_road(tmp_path: Path) -> None:
@@ -80,10 +81,17 @@ def test_tunes_go_the_whole_road(tmp_path: Path) -> None:
         ("{do: train, model: music_vae, data: $digits, for: 1 steps}", "from notes, but this dataset holds pictures"),
         ("{do: sample, model: $vae, save: x.txt}", "notes cannot be saved as .txt; notes can be saved as .mid, .midi"),
         ("{do: morph, model: $vae, through: [$digit, $digit]}", "this model is one of notes, but was given an image"),
+        (
+            "{do: compose, model: $bach, primer: tunes/0.mid, bars: 4}",
+            "the primer lasts 16 quarter notes: ask",
+        ),
+        ("{do: compose, model: $bach, primer: bad.mid}", "bad.mid is no MIDI file"),
+        ("{do: harmonise, model: $bach, tune: tunes/0.mid, voice: 2}", "0.mid has no notes in its voice 2"),
     ],
 )
 def test_what_does_not_go_together_is_told_before_work(step: str, fault: str, tmp_path: Path) -> None:
     _tunes(tmp_path / "tunes")
+    (tmp_path / "bad.mid").write_bytes(b"no music")
     recipe = f"""
 gdl: 1
 steps:
@@ -91,6 +99,7 @@ steps:
   digits: {{do: digits}}
   digit:  {{do: pick, data: $digits}}
   vae:    {{do: train, model: music_vae, data: $data, for: 1 steps}}
+  bach:   {{do: train, model: music_transformer, data: $data, for: 1 steps}}
   x:      {step}
 """
     with pytest.raises(RecipeError) as caught:

@@ -23,6 +23,7 @@ from gdl_core.values import Notes, Tune
 from gdl_music import midi
 from gdl_music.config import MusicTransformerConfig
 from gdl_music.grid import Grid
+from gdl_music.midi_reading import sorted_notes
 from gdl_music.music_transformer import MusicTransformer, in_turn
 from gdl_music.steps import compose, harmonise
 
@@ -97,7 +98,7 @@ def test_a_tune_is_the_same_alone_and_in_company(tmp_path: Path) -> None:
 
 
 def _tune(*rows: tuple[float, ...], beats: float = 2.0) -> Notes:
-    return Notes((Tune(midi.sorted_notes(rows), beats, 90.0, ("a", "b"), (0, 0)),))
+    return Notes((Tune(sorted_notes(rows), beats, 90.0, ("a", "b"), (0, 0)),))
 
 
 MELODY = _tune((0, 1, 60, 80, 0), (1, 0.5, 64, 80, 0), (1.5, 0.5, 67, 80, 0), (0, 2, 48, 80, 1))

@@ -9,9 +9,13 @@ from pydantic import Field
 
 from gdl_core.arguments import Accepts
 from gdl_core.values import Notes
-from gdl_music.steps.writer import WriterArguments, writer, written
+from gdl_music.midi_reading import BEATS
+from gdl_music.steps.writer import WriterArguments, file_fault, writer, written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -23,6 +27,16 @@ class Arguments(WriterArguments):
         None, description="notes to begin with: the first tune of these, or of a file"
     )
 
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check the model, and a primer that is a file."""
+        yield from super().faults(registry)
+        if isinstance(self.primer, Path):
+            fault, beats = file_fault(self.primer)
+            if not fault and beats >= self.bars * BEATS:
+                fault = f"the primer lasts {beats:g} quarter notes: ask for more than {self.bars} bars"
+            if fault:
+                yield ("primer",), fault
+
 
 def run(arguments: Arguments, context: StepContext) -> Notes:
     """Return n tunes, each of which begins with the primer; tune i is the same alone and in company."""
@@ -30,7 +44,6 @@ def run(arguments: Arguments, context: StepContext) -> Notes:
 
     from gdl_core.errors import InputError
     from gdl_music import midi
-    from gdl_music.pieces import BEATS
 
     model = writer(arguments, context)
     steps = round(arguments.bars * BEATS * model.form.steps)

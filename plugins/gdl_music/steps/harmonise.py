@@ -9,9 +9,12 @@ from pydantic import Field
 
 from gdl_core.arguments import Accepts
 from gdl_core.values import Notes
-from gdl_music.steps.writer import WriterArguments, writer, written
+from gdl_music.steps.writer import WriterArguments, file_fault, writer, written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -21,6 +24,14 @@ class Arguments(WriterArguments):
     tune: Annotated[Any, Accepts("notes", files=True)] = Field(description="the first tune of these, or of a file")
     voice: int = Field(1, ge=1, le=16, description="the voice of the tune that is kept, counted from 1")
     place: int = Field(1, ge=1, le=16, description="the voice of the model that it becomes; the highest is 1")
+
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check the model, and a tune that is a file."""
+        yield from super().faults(registry)
+        if isinstance(self.tune, Path):
+            fault, _ = file_fault(self.tune, self.voice)
+            if fault:
+                yield ("tune",), fault
 
 
 def run(arguments: Arguments, context: StepContext) -> Notes:

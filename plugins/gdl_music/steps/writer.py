@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -35,6 +36,21 @@ class WriterArguments(StepArguments):
         """Check that the model writes from left to right."""
         if isinstance(self.model, Promise) and "decodes" in self.model.roles:
             yield ("model",), "this needs a music_transformer; of a model with a latent space take do: sample"
+
+
+def file_fault(path: Path, voice: int | None = None) -> tuple[str, float]:
+    """Return what is wrong with the first tune of a MIDI file, if anything is, and how many quarter notes it lasts."""
+    from gdl_core.errors import MediaError
+    from gdl_music import midi
+
+    try:
+        tune = midi.read(path).samples[0]
+    except MediaError as error:
+        return str(error), 0.0
+    notes = tune.notes if voice is None else tune.notes[tune.notes[:, 4] == voice - 1]
+    if not len(notes):
+        return f"{path.name} has no notes" + ("" if voice is None else f" in its voice {voice}"), tune.beats
+    return "", tune.beats
 
 
 def written(arguments: WriterArguments, context: StepContext, given: Tensor) -> Notes:
