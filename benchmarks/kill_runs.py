@@ -151,13 +151,13 @@ class Killing:
         return where, done, "; ".join(notes), told
 
     def finish(self, folder: Path) -> list[str]:
-        """Give the plain command; return which trainings went on, and from which step."""
+        """Give the plain command; return which trainings and searches went on, and from where."""
         command = [sys.executable, "-m", "gdl_cli.main", *self.arguments(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"the undisturbed command fails: {done.stderr}")
         said = [json.loads(line) for line in done.stdout.splitlines()]
-        notes = [entry for entry in said if entry["event"] == "note" and "gone on from step" in entry["text"]]
+        notes = [entry for entry in said if entry["event"] == "note" and "gone on from " in entry["text"]]
         return [f"{entry['step']} {entry['text'].rpartition('gone on from ')[2]}" for entry in notes]
 
 

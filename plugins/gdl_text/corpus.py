@@ -113,29 +113,34 @@ def _named(documents: Sequence[Document]) -> list[Document]:
     ]
 
 
-def cut(
-    documents: Sequence[Document], how: Literal["characters", "bpe"], vocabulary: int = 0, lines: bool = False
-) -> Tokens:
-    """Return what documents, or their lines, are cut into."""
-    texts = [document.text for document in documents]
-    if lines:
-        texts = [line.strip() for text in texts for line in text.split("\n")]
-    return Characters.of(texts) if how == "characters" else Pieces.of(texts, vocabulary)
+@dataclass(frozen=True)
+class Cut:
+    """How texts are to be cut: letter by letter, or into the pieces of a BPE, so many of them."""
+
+    how: Literal["characters", "bpe"]
+    vocabulary: int = 0
+
+    def of(self, texts: Sequence[str], held: Sequence[bool]) -> Tokens:
+        """Return what texts are cut into: pieces are learned from those that are not held out, letters are of all."""
+        if self.how == "characters":
+            return Characters.of(texts)
+        return Pieces.of([text for text, out in zip(texts, held, strict=True) if not out], self.vocabulary)
 
 
 def windows(
-    name: str, documents: Sequence[Document], tokens: Tokens, length: int, share: float, context: BuildContext
+    name: str, documents: Sequence[Document], how: Cut, length: int, share: float, context: BuildContext
 ) -> Dataset:
     """Return all that documents say in pieces of one length, one after another.
 
     Of eight documents or more whole ones are held out, of fewer the end of each; so too where some are so long that no
-    whole ones come to the share. The last piece of a document goes back to where it is whole; a document shorter than a
-    piece is filled up with ends.
+    whole ones come to the share. The last piece of a document goes back to where it is whole, and none begins within a
+    letter; a document shorter than a piece is filled up with ends.
 
     Raises:
         DataError: there is not enough to hold out some.
     """
     parts, held = _parts(documents, share, length, context)
+    tokens = how.of([text for _, text in parts], held)
     form, rows, owner, out = TextForm(tokens, length), [], [], []
     for part, (document, text) in enumerate(parts):
         codes = tokens.encode(text)
@@ -143,7 +148,8 @@ def windows(
             pieces = form.rows([codes], [text])
         else:
             starts = np.minimum(np.arange(0, len(codes), length), len(codes) - length)
-            pieces = np.asarray(codes, dtype=np.int32)[np.unique(starts)[:, None] + np.arange(length)]
+            starts = np.array([_letter(codes, start, tokens.inside) for start in np.unique(starts).tolist()])
+            pieces = np.asarray(codes, dtype=np.int32)[starts[:, None] + np.arange(length)]
         rows.append(pieces)
         owner += [document] * len(pieces)
         out += [held[part]] * len(pieces)
@@ -151,17 +157,27 @@ def windows(
     return _finish(name, np.concatenate(rows), form, documents, np.array(owner), np.array(out), context)
 
 
+def _letter(codes: Sequence[int], start: int, inside: frozenset[int]) -> int:
+    """Return where the letter begins within which a start may be."""
+    while start and codes[start] in inside:
+        start -= 1
+    return start
+
+
 def sentences(
-    name: str, documents: Sequence[Document], tokens: Tokens, length: int, share: float, context: BuildContext
+    name: str, documents: Sequence[Document], how: Cut, length: int, share: float, context: BuildContext
 ) -> Dataset:
     """Return the lines of documents, a sample each, filled up with ends; too long and empty ones are left out.
 
     Raises:
         DataError: none is left.
     """
-    form = TextForm(tokens, length)
     lines = [(at, line.strip()) for at, document in enumerate(documents) for line in document.text.split("\n")]
     lines = [(at, line) for at, line in lines if line]
+    held = np.zeros(len(lines), dtype=bool)
+    held[split(len(lines), share, context.noise.stream("split"))] = True
+    tokens = how.of([line for _, line in lines], held.tolist())
+    form = TextForm(tokens, length)
     codes = [tokens.encode(line) for _, line in lines]
     fits = [number for number, mine in enumerate(codes) if len(mine) < length]
     if len(fits) < len(lines):
@@ -171,8 +187,10 @@ def sentences(
         raise DataError(f"{name}: {len(fits)} of {len(lines)} lines have fewer than {length} pieces; raise 'length'")
     rows = form.rows([codes[number] for number in fits], [lines[number][1] for number in fits])
     owner = np.array([lines[number][0] for number in fits])
-    out = np.zeros(len(fits), dtype=bool)
-    out[split(len(fits), share, context.noise.stream("split"))] = True
+    out = held[fits]
+    if share and out.all() == out.any():  # of few lines those that were to be held out may all have been too long
+        out = np.zeros(len(fits), dtype=bool)
+        out[split(len(fits), share, context.noise.stream("split"))] = True
     return _finish(name, rows, form, documents, owner, out, context)
 
 

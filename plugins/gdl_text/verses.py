@@ -12,7 +12,7 @@ from gdl_core.data.building import BuildContext
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_text.config import NamesConfig, VersesConfig
-from gdl_text.corpus import Document, cut, read_text, sentences
+from gdl_text.corpus import Cut, Document, read_text, sentences
 
 NAMES = Path("/usr/share/dict/propernames.gz")
 """Where Debian's package miscfiles puts its names."""
@@ -33,8 +33,8 @@ def build(config: VersesConfig, context: BuildContext) -> Dataset:
         documents = books(_bible())
     else:
         documents = [Document(config.path.stem, read_text(config.path, "utf-8"), {})]
-    tokens = cut(documents, config.tokens, config.vocabulary, lines=True)
-    return sentences("verses", documents, tokens, config.length, config.held_out, context)
+    how = Cut(config.tokens, config.vocabulary)
+    return sentences("verses", documents, how, config.length, config.held_out, context)
 
 
 def build_names(config: NamesConfig, context: BuildContext) -> Dataset:
@@ -52,8 +52,7 @@ def build_names(config: NamesConfig, context: BuildContext) -> Dataset:
             "names come with Debian's package miscfiles (apt install miscfiles); or give path, a file of names"
         )
     documents = [Document("names", text, {})]
-    tokens = cut(documents, "characters", lines=True)
-    return sentences("names", documents, tokens, config.length, config.held_out, context)
+    return sentences("names", documents, Cut("characters"), config.length, config.held_out, context)
 
 
 def books(told: str) -> list[Document]:

@@ -74,6 +74,34 @@ def test_lines_end_and_long_ones_are_left_out(tmp_path: Path) -> None:
     assert around.notes == ["text: 1 of 4 lines have 8 pieces or more and are left out"]
 
 
+def test_pieces_are_learned_from_what_is_not_held_out(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"{number}.txt").write_text(f"word{chr(97 + number)} " * 60)
+    data = build(TextConfig(path=tmp_path, tokens="bpe", vocabulary=300, length=8, held_out=0.2), Around(tmp_path))
+    names, known = data.column("document"), data.form.tokens.told()["json"]
+    for side, whole in ((data.train, True), (data.held_out, False)):
+        for code in np.unique(names.values[side]).tolist():
+            assert (f"word{chr(97 + int(names.names[code]))}" in known) is whole
+    lines = "\n".join(f"{chr(97 + number) * 3}" for number in range(20))
+    (tmp_path / "lines.txt").write_text(lines)
+    settings = {"samples": "lines", "tokens": "bpe", "vocabulary": 300, "length": 8, "held_out": 0.2}
+    data = build(TextConfig(path=tmp_path / "lines.txt", **settings), Around(tmp_path))
+    known = data.form.tokens.told()["json"]
+    assert all((f'"{text[:2]}"' in known) is False for text in _texts(data, data.held_out))
+    assert all((f'"{text[:2]}"' in known) is True for text in _texts(data, data.train))
+
+
+def test_no_window_begins_within_a_letter(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("ab" * 30 + "äöü€" * 30 + "🎵 " * 9)
+    settings = {"tokens": "bpe", "vocabulary": 258, "length": 7, "held_out": 0.0}
+    data = build(TextConfig(path=tmp_path / "a.txt", **settings), Around(tmp_path))
+    texts = _texts(data, np.arange(len(data)))
+    assert len(texts) > 40
+    assert not any(text.startswith("\N{REPLACEMENT CHARACTER}") for text in texts)
+    whole = build(TextConfig(path=tmp_path / "a.txt", **{**settings, "length": 400}), Around(tmp_path))
+    assert _texts(whole, np.arange(1))[0].endswith("🎵 ")
+
+
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     latin = tmp_path / "latin.txt"
     latin.write_bytes("Bücher über Bücher".encode("latin-1"))
