@@ -136,7 +136,8 @@ class DatasetSpec(Spec):
     """A dataset: `config` names a pydantic model (torch-free), `target` a function `(config, context) -> Dataset`.
 
     In a recipe it is a step: `do: digits`. `extra` is the optional dependency that it needs, if any. `makes` is the
-    kind of value that its samples are shown as.
+    kind of value that its samples are shown as. `packages` are distributions whose data it gives: another version of
+    one is another dataset.
     """
 
     target: str
@@ -145,6 +146,7 @@ class DatasetSpec(Spec):
     licence: str = ""
     version: int = 1
     makes: Kind = "image"
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

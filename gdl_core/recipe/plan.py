@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gdl_core.errors import GdlError, PluginError
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.hashes import FileHashes
 from gdl_core.registry import Registry
+from gdl_core.specs import DatasetSpec
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def make_plan(recipe: Recipe, registry: Registry, files: FileHashes | None = Non
             "arguments": _canonical(step.arguments, keys, files),
             "seed": step.seed,
         }
+        packages = step.spec.packages if isinstance(step.spec, DatasetSpec) else ()
+        if packages:
+            made_of["packages"] = {name: _installed(name) for name in packages}
         text = json.dumps(made_of, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         keys[step.name] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         planned.append(PlannedStep(step, keys[step.name]))
@@ -66,6 +71,14 @@ def _plugins(step: CheckedStep, registry: Registry) -> list[str]:
         with suppress(GdlError):  # a field of that name may have another meaning
             names.append(registry.find("model", model).plugin)
     return names
+
+
+def _installed(package: str) -> str:
+    """Return the version of a distribution; nothing where there is none, or it does not tell."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _canonical(value: Any, keys: Mapping[str, str], files: FileHashes) -> Any:

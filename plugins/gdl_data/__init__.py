@@ -39,6 +39,7 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
         "faces", "Drawn faces; columns smile, glasses, blond, male and beard.",
         target="gdl_data.faces:build", config="gdl_data.config:FacesConfig", extra="faces",
         licence="art: Avataaars by Pablo Stanley, free for personal and commercial use; python-avatars: MIT",
+        packages=("python-avatars", "resvg-py"),
     )  # fmt: skip
     yield DatasetSpec(
         "celeba", "CelebA as its authors lay it out, from your disk; forty yes-or-no columns.",

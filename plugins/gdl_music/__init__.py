@@ -17,12 +17,12 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
     yield DatasetSpec(
         "chorales", "Bach's chorales in four voices, bar after bar; columns mode, tonic and piece.",
         target="gdl_music.corpora:build_chorales", config="gdl_music.config:ChoralesConfig", extra="music",
-        licence=_CORPUS, makes="notes", version=2,
+        licence=_CORPUS, makes="notes", version=2, packages=("music21",),
     )  # fmt: skip
     yield DatasetSpec(
         "tunes", "Tunes of O'Neill, Ryan and Aird, bar after bar; columns mode, tonic and piece.",
         target="gdl_music.corpora:build_tunes", config="gdl_music.config:TunesConfig", extra="music",
-        licence=_CORPUS, makes="notes", version=2,
+        licence=_CORPUS, makes="notes", version=2, packages=("music21",),
     )  # fmt: skip
     yield DatasetSpec(
         "midi", "Your own MIDI files, bar after bar.",

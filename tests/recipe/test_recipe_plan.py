@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gdl_core.recipe import check_text, make_plan
+from gdl_core.recipe import check_text, make_plan, plan
 from gdl_core.registry import Registry
 
 TEXT = """gdl: 1
@@ -82,6 +82,18 @@ def test_version_of_a_plugin_counts(registry: Registry, base: Path, monkeypatch:
     monkeypatch.setattr(registry, "plugins", newer)
     after = keys(registry, base)
     assert all(after[name] != before[name] for name in before)
+
+
+def test_version_of_the_package_that_data_come_from_counts(
+    registry: Registry, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "gdl: 1\nsteps: {d: {do: dots}, e: {do: digits}}"
+    installed = {"dots-of-others": "1.0"}
+    monkeypatch.setattr(plan, "version", lambda name: installed[name])
+    first = keys(registry, base, text)
+    installed["dots-of-others"] = "1.1"
+    second = keys(registry, base, text)
+    assert {name for name in first if first[name] != second[name]} == {"d"}
 
 
 def test_version_of_the_plugin_of_a_model_counts(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
