@@ -74,22 +74,31 @@ class Frames:
 
 @dataclass(frozen=True)
 class Latents:
-    """Points of a latent space, float32 (n, *latent shape), with the log-variance of each if a posterior gave them."""
+    """Points of a latent space, float32 (n, *latent shape), with the log-variance of each if a posterior gave them.
+
+    `space` says which of the spaces of a style-based generator it is, z, w or w+; empty of a model that has but one,
+    and where it is not known.
+    """
 
     kind: ClassVar[Kind] = "latent"
     mean: NDArray[np.float32]
     log_var: NDArray[np.float32] | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
+    space: str = ""
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A direction in a latent space, float32 (*latent shape); added once, it leads from without to with."""
+    """A direction in a latent space, float32 (*latent shape); added once, it leads from without to with.
+
+    `space` is that of `Latents`.
+    """
 
     kind: ClassVar[Kind] = "vector"
     direction: NDArray[np.float32]
     name: str = ""
     facts: Mapping[str, Cell] = field(default_factory=dict)
+    space: str = ""
 
 
 @dataclass(frozen=True)

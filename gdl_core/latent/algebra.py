@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -51,7 +52,8 @@ def subtract(a: Vector, b: Vector) -> Vector:
 
 def scale(a: Vector, factor: float) -> Vector:
     """Return factor · a."""
-    return Vector((factor * a.direction.astype(np.float64)).astype(np.float32), f"{factor:g} {a.name}", a.facts)
+    direction = (factor * a.direction.astype(np.float64)).astype(np.float32)
+    return replace(a, direction=direction, name=f"{factor:g} {a.name}")
 
 
 def length(a: Vector) -> float:
@@ -88,20 +90,22 @@ def orthogonalise(vector: Vector, others: Sequence[Vector]) -> Vector:
         "kept": float(np.linalg.norm(rest) / np.linalg.norm(whole)),
         "length": float(np.linalg.norm(rest)),
     }
-    return Vector(rest.reshape(vector.direction.shape).astype(np.float32), vector.name, facts)
+    return replace(vector, direction=rest.reshape(vector.direction.shape).astype(np.float32), facts=facts)
 
 
 def random_like(vector: Vector, noise: Noise) -> Vector:
     """Return a random direction of the same length: the control that any claim about a vector needs."""
     draw = noise.normal(1, vector.direction.shape)[0].double().numpy()
     direction = draw * (length(vector) / max(float(np.linalg.norm(draw)), 1e-30))
-    return Vector(direction.astype(np.float32), f"random, as long as {vector.name}", {"length": length(vector)})
+    name, facts = f"random, as long as {vector.name}", {"length": length(vector)}
+    return Vector(direction.astype(np.float32), name, facts, vector.space)
 
 
 def _combine(a: Vector, b: Vector, sign: float, name: str) -> Vector:
     _same_space(a, b)
     direction = a.direction.astype(np.float64) + sign * b.direction.astype(np.float64)
-    return Vector(direction.astype(np.float32), name, {"length": float(np.linalg.norm(direction))})
+    facts = {"length": float(np.linalg.norm(direction))}
+    return Vector(direction.astype(np.float32), name, facts, a.space or b.space)
 
 
 def _same_space(a: Vector, b: Vector) -> None:
@@ -110,3 +114,5 @@ def _same_space(a: Vector, b: Vector) -> None:
             f"vectors '{a.name}' and '{b.name}' belong to latent spaces of different shapes, "
             f"{a.direction.shape} and {b.direction.shape}"
         )
+    if a.space and b.space and a.space != b.space:
+        raise InputError(f"vectors '{a.name}' and '{b.name}' belong to different spaces, {a.space} and {b.space}")

@@ -21,7 +21,7 @@ from gdl_core.latent.reduce import fit_pca
 from gdl_core.latent.space_settings import SpaceSettings
 from gdl_core.latent.tiles import map_rows, prior_rows
 from gdl_core.noise import Noise
-from gdl_core.values import TrainedModel
+from gdl_core.values import Latents, TrainedModel, Vector
 
 PLANE_DRAWS = 4096
 """Styles that the main directions of W are found from."""
@@ -100,19 +100,46 @@ def in_space(trained: TrainedModel, settings: SpaceSettings) -> TrainedModel:
     )
 
 
-def styles_of(trained: TrainedModel, points: Tensor) -> Tensor:
-    """Return the points of a view W+, (n, layers, width) on the CPU, of points of the model that it looks into.
+def space_of(trained: TrainedModel) -> str:
+    """Return which space of a style-based generator a model's points are of, z, w or w+; "" of one without styles."""
+    if isinstance(trained.model, StyleSpace):
+        return trained.model.settings.which
+    return "z" if "styles" in trained.model.roles() else ""
 
-    Points that are of W+ already are returned as they are.
+
+def need_space(trained: TrainedModel, value: Latents | Vector) -> None:
+    """Check that points, or a direction, are of the space that a model is given with: shapes may be the same in all.
 
     Raises:
-        DataError: they are of neither space.
+        DataError: they are of another one.
+    """
+    here = space_of(trained)
+    if value.space and here and value.space != here:
+        what = "the points are" if isinstance(value, Latents) else f"the direction '{value.name}' is"
+        other = "the model itself" if value.space == "z" else f"a view of it, do: space, which: {value.space}"
+        raise DataError(f"{what} of the space {value.space}, but {trained.name} is given with {here}; take {other}")
+
+
+def styles_of(trained: TrainedModel, points: Tensor, space: str = "") -> Tensor:
+    """Return the points of a view W+, (n, layers, width) on the CPU, of points of its model or of W.
+
+    Points that are of W+ already are returned as they are, and those of W are taken for all layers.
+
+    Args:
+        trained: the view.
+        points: (n, *latent shape) of any of the three.
+        space: z, w or w+; "": their shape tells, and of one that two of them have it is the model's own.
+
+    Raises:
+        DataError: they are of none of them.
     """
     model = trained.model
     assert isinstance(model, StyleSpace)
     shape, inner = tuple(points.shape[1:]), tuple(model.inner.latent_shape)
     if shape == tuple(model.latent_shape):
         return points
+    if space == "w" and shape == tuple(model.latent_shape[1:]):
+        return points[:, None].repeat(1, model.latent_shape[0], 1)
     if shape != inner:
         raise DataError(
             f"latent points of shape {shape} are neither of {trained.name}, {inner}, nor of its space w+, "

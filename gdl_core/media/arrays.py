@@ -38,10 +38,12 @@ def pack(value: Value, record: Record | None) -> tuple[Arrays, dict[str, Any]]:
         if value.log_var is not None:
             arrays["log_var"] = value.log_var
         arrays |= {f"column_{index}": column.values for index, column in enumerate(value.columns.values())}
+        header |= {"space": value.space} if value.space else {}
         header["columns"] = [{"name": name, "names": list(column.names)} for name, column in value.columns.items()]
     elif isinstance(value, Vector):
         arrays = {"direction": value.direction}
         header |= {"name": value.name, "facts": dict(value.facts)}
+        header |= {"space": value.space} if value.space else {}
     else:
         arrays = {"pixels": value.pixels}
         header["rows"] = list(value.rows)
@@ -66,7 +68,8 @@ def unpack(arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], name: 
             return _latents(arrays, header)
         if kind == "vector":
             direction = _floats(arrays["direction"])
-            return Vector(direction, _text(header.get("name", "")), _facts(header.get("facts", {})))
+            facts = _facts(header.get("facts", {}))
+            return Vector(direction, _text(header.get("name", "")), facts, _space(header))
         if kind in ("image", "frames"):
             pixels = arrays["pixels"]
             if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[-1] not in (1, 3, 4) or not pixels.size:
@@ -91,7 +94,14 @@ def _latents(arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> L
         if names and len(values) and not (values.min() >= 0 and values.max() < len(names)):
             raise ValueError(f"column {index} has a code without a name")
         columns[_text(column["name"])] = Column(values, names)
-    return Latents(mean, log_var, columns)
+    return Latents(mean, log_var, columns, _space(header))
+
+
+def _space(header: Mapping[str, Any]) -> str:
+    space = header.get("space", "")
+    if space not in ("", "z", "w", "w+"):
+        raise ValueError(f"'space' should be z, w or w+, got {str(space)[:9]!r}")
+    return str(space)
 
 
 def _pictures(pixels: NDArray[np.uint8], header: Mapping[str, Any], film: bool) -> Images | Frames:

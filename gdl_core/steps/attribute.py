@@ -81,6 +81,7 @@ def run(arguments: Arguments, context: StepContext) -> Vector:
     """Return the vector; adding it once leads from samples without the attribute to samples with it."""
     from gdl_core.latent.directions import attribute_vector
     from gdl_core.latent.judged import judged_samples
+    from gdl_core.latent.spaces import space_of
     from gdl_core.latent.tiles import encode_rows
     from gdl_core.steps.inputs import ready
 
@@ -107,7 +108,7 @@ def run(arguments: Arguments, context: StepContext) -> Vector:
         held = arguments.hold or [other for other in known if other != column]
         others = {key: Column(look_up(key).values[rows], look_up(key).names) for key in held}
     vector = attribute_vector(codes, has, others, arguments.method, name)
-    vector = replace(vector, facts={**vector.facts, **facts})
+    vector = replace(vector, facts={**vector.facts, **facts}, space=space_of(trained))
     _tell(vector, context)
     return vector
 

@@ -71,6 +71,7 @@ def _points(trained: object, term: object, context: StepContext) -> Tensor:
     import torch
 
     from gdl_core.errors import DataError
+    from gdl_core.latent.spaces import need_space
     from gdl_core.steps.inputs import latent_points, load
     from gdl_core.values import TrainedModel
 
@@ -78,6 +79,7 @@ def _points(trained: object, term: object, context: StepContext) -> Tensor:
     term = load(term, context, *SAMPLES, "latent", "vector")
     if not isinstance(term, Vector):
         return latent_points(trained, term, context)
+    need_space(trained, term)
     if term.direction.shape != tuple(trained.model.latent_shape):
         raise DataError(
             f"direction '{term.name}' has shape {term.direction.shape}, the latent space of {trained.name} has "

@@ -197,15 +197,17 @@ def latent_points(trained: TrainedModel, value: Any, context: StepContext) -> Te
     """Return places in a model's latent space, float32 (n, *latent shape) on the CPU; samples give posterior means.
 
     Raises:
-        DataError: latent points of another shape, or samples of another kind.
+        DataError: latent points of another shape or space, or samples of another kind.
     """
     import torch
 
+    from gdl_core.latent.spaces import need_space
     from gdl_core.latent.tiles import encode_rows
 
     value = load(value, context, *SAMPLES, "latent")
     if not isinstance(value, Latents):
         return encode_rows(trained, as_samples(trained, value)).mean
+    need_space(trained, value)
     points = torch.from_numpy(value.mean.copy())
     if tuple(points.shape[1:]) != tuple(trained.model.latent_shape):
         raise DataError(

@@ -43,6 +43,7 @@ def run(arguments: Arguments, context: StepContext) -> Latents:
     """Return a point for each picture, with its error (RMSE) beside those of the nearest draw and the mean picture."""
     from gdl_core.errors import DataError
     from gdl_core.latent.inversion import Search, invert_rows
+    from gdl_core.latent.spaces import space_of
     from gdl_core.steps.inputs import fit_pictures, load, need_pictures, ready, to_tensor
 
     trained, probe = arguments.model, arguments.features
@@ -67,7 +68,8 @@ def run(arguments: Arguments, context: StepContext) -> Latents:
     found = invert_rows(trained, x, context.noise, search, probe, progress)
     _tell(found, arguments, context)
     errors = {"residual": found.error, "nearest_draw": found.nearest, "mean_picture": found.mean}
-    return Latents(found.points.numpy(), columns={name: Column(values.numpy()) for name, values in errors.items()})
+    columns = {name: Column(values.numpy()) for name, values in errors.items()}
+    return Latents(found.points.numpy(), columns=columns, space=space_of(trained))
 
 
 def _tell(found: Inverted, arguments: Arguments, context: StepContext) -> None:

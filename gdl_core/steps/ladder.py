@@ -66,6 +66,7 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     Each direction has a random one of equal length as its control.
     """
     from gdl_core.latent.algebra import random_like
+    from gdl_core.latent.spaces import need_space
     from gdl_core.media.sheet import draw
     from gdl_core.steps.inputs import load, need_pictures, ready, same_shape
 
@@ -76,6 +77,8 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
     ready([trained, *([probe] if probe else [])], context)
     z = _beginnings(arguments, context)
     vectors: list[Vector] = [load(vector, context, "vector") for vector in arguments.vectors]
+    for vector in vectors:
+        need_space(trained, vector)
     grids: list[Grid] = []
     rows: list[tuple[Cell, ...]] = []
     columns: list[str] = []

@@ -35,8 +35,8 @@ class Arguments(StepArguments):
     truncation: Truncation = 1.0
     points: Annotated[Latents | Path | None, Accepts("latent", files=True)] = Field(
         None, alias="from",
-        description="latent points to take as sources, those on the left first: of the model's latent space, or of w+; "
-        "left out: drawn",
+        description="latent points to take as sources, those on the left first: of the model's latent space, or of w "
+        "or w+; left out: drawn",
     )  # fmt: skip
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
@@ -103,9 +103,10 @@ def _sources(arguments: Arguments, view: TrainedModel, context: StepContext) -> 
     wanted = arguments.rows + arguments.columns
     if arguments.points is None:
         return prior_rows(view, wanted, context.noise.stream("sample"))
-    points = torch.from_numpy(load(arguments.points, context, "latent").mean.copy())
+    given = load(arguments.points, context, "latent")
+    points = torch.from_numpy(given.mean.copy())
     if len(points) < wanted:
         raise DataError(
             f"mix: {arguments.rows} rows and {arguments.columns} columns need {wanted} points, 'from' has {len(points)}"
         )
-    return styles_of(view, points[:wanted])
+    return styles_of(view, points[:wanted], given.space)

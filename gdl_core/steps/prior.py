@@ -30,10 +30,11 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Latents:
     """Return the points that `sample` would decode in a step of this name and seed."""
+    from gdl_core.latent.spaces import space_of
     from gdl_core.latent.tiles import prior_rows
     from gdl_core.steps.inputs import ready
 
     trained = arguments.model
     ready([trained], context)
     points = prior_rows(trained, arguments.n, context.noise.stream("sample"), arguments.start, arguments.where)
-    return Latents(trained.model.scaled(points, arguments.scale).numpy())
+    return Latents(trained.model.scaled(points, arguments.scale).numpy(), space=space_of(trained))

@@ -104,6 +104,8 @@ def test_points_of_either_space_become_styles() -> None:
     assert torch.equal(styles_of(plus, z), prior_rows(plus, 10, NOISE))
     given_styles = torch.rand(10, 4, 5)
     assert styles_of(plus, given_styles) is given_styles
+    w = torch.rand(10, 5)
+    assert torch.equal(styles_of(plus, w, "w"), w[:, None].expand(10, 4, 5))
     with pytest.raises(DataError, match=r"shape \(7,\) are neither of tiny/tinystyle, \(3,\), nor .* \(4, 5\)"):
         styles_of(plus, torch.rand(10, 7))
 

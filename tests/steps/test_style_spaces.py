@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from steps.doing import check, do
-from steps.models import Dot, StyleDot, context, dataset, registry, trained
+from steps.models import Dot, DotConfig, StyleDot, context, dataset, registry, trained
+from torch import Tensor
 
 from gdl_core import media
 from gdl_core.arguments import Promise
 from gdl_core.errors import DataError, InputError
+from gdl_core.noise import Noise
 from gdl_core.recipe.keep import keep, kept
 from gdl_core.steps.inputs import model_names
-from gdl_core.values import Images, Latents, TrainedModel
+from gdl_core.values import Images, Latents, TrainedModel, Vector
 
 STYLED = Promise("style", "model", frozenset({"samples", "decodes", "styles"}))
 
@@ -146,6 +148,43 @@ def test_sources_of_a_mix_may_be_given(tmp_path: Path) -> None:
         do("mix", tmp_path, model=style(), rows=2, columns=4, **{"from": points})
     with pytest.raises(DataError, match="neither of dots/style-dot"):
         do("mix", tmp_path, model=style(), rows=1, columns=1, **{"from": Latents(np.zeros((2, 7), np.float32))})
+
+
+class EvenDot(StyleDot):
+    """As many numbers in Z as in W: by their shapes points cannot be told apart."""
+
+    def __init__(self, config: DotConfig, data_shape: tuple[int, ...]) -> None:
+        super().__init__(config, data_shape)
+        self.latent_shape = (3,)
+
+    def prior(self, n: int, noise: Noise) -> Tensor:
+        return noise.normal(n, (3,))
+
+
+@pytest.mark.parametrize("suffix", ["", ".npz", ".safetensors"])
+def test_points_and_directions_are_not_taken_for_those_of_another_space(suffix: str, tmp_path: Path) -> None:
+    even = trained(EvenDot, name="dots/even-dot")
+    in_w: TrainedModel = do("space", tmp_path, model=even)
+    z, w = (do("prior", tmp_path, context(tmp_path, "same"), model=model, n=5) for model in (even, in_w))
+    along = Vector(np.ones(3, np.float32), "more", space="w")
+    if suffix:
+        for name, value in (("z", z), ("w", w), ("along", along)):
+            media.write(value, tmp_path / f"{name}{suffix}", None, registry())
+        z, w, along = f"z{suffix}", f"w{suffix}", f"along{suffix}"  # type: ignore[assignment]
+    for model, points, told in ((even, w, "w, but dots/even-dot is given with z"), (in_w, z, "z, but .* with w; take")):
+        with pytest.raises(DataError, match=f"the points are of the space {told}"):
+            do("decode", tmp_path, model=model, points=points)
+        with pytest.raises(DataError, match=f"the points are of the space {told}"):
+            do("morph", tmp_path, model=model, through=[points], frames=3)
+    with pytest.raises(
+        DataError, match=r"the direction 'more' is of the space w, .* take a view of it"
+    ):
+        do("blend", tmp_path, model=even, of=[z, along], weights=[[1, 1]])
+    with pytest.raises(DataError, match="the direction 'more' is of the space w"):
+        do("ladder", tmp_path, model=even, vectors=[along])
+    do("blend", tmp_path, model=in_w, of=[w, along], weights=[[1, 1]])
+    drawn, given = (do("mix", tmp_path, model=even, rows=2, columns=3, **{"from": points}) for points in (z, w))
+    assert np.array_equal(given.pixels, drawn.pixels), "points of W are styles already"
 
 
 def test_mixes_that_cannot_be(tmp_path: Path) -> None:
