@@ -201,7 +201,8 @@ class _Searcher:
             return nearest
         if isinstance(model, StyleSpace):
             return model.middle().detach()[None].clone()
-        return nearest * (1 - self.draws.free)  # the middle of every try's category
+        middles: Tensor = torch.unique(nearest * (1 - self.draws.free), dim=0)
+        return middles  # of every try's category, each once
 
     def _jitter(self, step: int, points: Tensor) -> Tensor | float:
         """Return the noise that is added to styles, alike for every sample."""

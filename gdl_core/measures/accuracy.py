@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gdl_core.errors import DataError
+from gdl_core.latent.judged import category_names
 from gdl_core.latent.tiles import classify_rows
 from gdl_core.measures.intervals import wilson
 from gdl_core.measures.subject import Measurement, Subject
@@ -18,6 +20,12 @@ def measure(subject: Subject) -> list[Measurement]:
     for name, column in columns.items():
         if name not in chances or chances[name].shape[1] != len(column.names):
             continue
+        names = category_names(subject.trained, name, len(column.names))
+        if set(names) == set(column.names) and names != tuple(column.names):
+            raise DataError(
+                f"{subject.trained.name} knows the categories of {name} in another order than {dataset.name}: "
+                f"{', '.join(names[:3])} …, here {', '.join(column.names[:3])} …; measure it on its own data"
+            )
         true, known = column.values[subject.held_out], column.values[subject.train]
         hits, n = int((chances[name].argmax(1).numpy() == true).sum()), len(true)
         low, high = wilson(hits, n)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gdl_core.latent.judged import category_names
 from gdl_core.latent.tiles import classify_rows
 from gdl_core.measures.spaces import Space
 from gdl_core.measures.subject import Subject
@@ -37,14 +38,16 @@ class Judged:
         return {column: one[column].shape[1] for column in wanted if column in one}
 
     def names(self, column: str) -> Sequence[str]:
-        """Return the categories of a column: as the dataset calls them, numbers where it does not know them."""
+        """Return the categories of a column: as the probe knows them, else as the dataset does, else numbers."""
         known, size = self.subject.dataset.columns.get(column), self.sizes[column]
-        return known.names if known is not None and len(known.names) == size else tuple(map(str, range(size)))
+        if column in self.probe.data.get("columns", {}) or known is None or len(known.names) != size:
+            return category_names(self.probe, column, size)
+        return known.names
 
     @cached_property
     def real(self) -> Codes:
         """Held-out samples."""
-        return self._of_rows(self.subject.held_out[: self.n])
+        return self._of_rows(self.subject.some_held_out(self.n))
 
     @cached_property
     def made(self) -> Codes:

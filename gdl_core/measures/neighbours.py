@@ -12,10 +12,17 @@ _EXACT_COLUMNS = 64
 
 
 def nearest(asked: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return distances and indices (n, k) of the k rows of `known` nearest to each row asked, the nearest first."""
+    """Return distances and indices (n, k) of the k rows of `known` nearest to each row asked, the nearest first.
+
+    The distances are those of the rows themselves, so that a copy is at none; which rows are nearest may go through a
+    matrix product.
+    """
     k = min(k, len(known))
-    parts = [apart.topk(k, dim=1, largest=False) for apart in distances(asked, known)]
-    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
+    found = torch.cat([apart.topk(k, dim=1, largest=False).indices for apart in distances(asked, known)])
+    away = [asked.float() - known[column].float() for column in found.T]
+    apart = torch.stack([torch.linalg.vector_norm(part, dim=1) for part in away], dim=1)
+    order = apart.argsort(dim=1, stable=True)
+    return apart.gather(1, order), found.gather(1, order)
 
 
 def nearest_of_parts(asked: Tensor, parts: Iterable[Tensor], k: int) -> tuple[Tensor, Tensor]:

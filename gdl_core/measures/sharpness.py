@@ -60,7 +60,7 @@ def measure(subject: Subject) -> list[Measurement]:
         pairs = [(gradient_energy(part.double()), laplacian_variance(part.double())) for part in rows]
         return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
 
-    held_out, train = chunks(subject.held_out[:n]), chunks(space.some_train(n))
+    held_out, train = chunks(subject.some_held_out(n)), chunks(space.some_train(n))
     real = read(dataset.tensor(part) for part in held_out)
     made = read(torch.split(subject.made[:n], 1024))
     others = {

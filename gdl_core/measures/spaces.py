@@ -51,7 +51,7 @@ class Space:
     @cached_property
     def real(self) -> Tensor:
         """Held-out samples."""
-        return self._of_rows(self.subject.held_out[: self.n])
+        return self._of_rows(self.subject.some_held_out(self.n))
 
     @cached_property
     def train(self) -> Tensor:

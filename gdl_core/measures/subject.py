@@ -109,6 +109,13 @@ class Subject:
         """Indices of the held-out samples used, sorted."""
         return self._some(self.dataset.held_out, "held-out")
 
+    def some_held_out(self, n: int) -> NDArray[np.int64]:
+        """Return the indices of n held-out samples, sorted; drawn at random, since they may be sorted by a label."""
+        if n >= len(self.held_out):
+            return self.held_out
+        order = self.noise.stream("subset", "held-out", n).permutation(len(self.held_out)).numpy()
+        return np.sort(self.held_out[order[:n]])
+
     def _some(self, indices: NDArray[np.int64], side: str) -> NDArray[np.int64]:
         if len(indices) <= self.limit:
             return indices
@@ -137,8 +144,17 @@ class Subject:
 
     @cached_property
     def made(self) -> Tensor:
-        """The first samples of the model, as many as held-out ones are used, (n, *data shape)."""
-        return sample_rows(self.trained, len(self.held_out), self.noise.stream("made"))
+        """The first samples of the model, as many as held-out ones are used, (n, *data shape).
+
+        Raises:
+            DataError: some are no numbers, or infinite.
+        """
+        found = sample_rows(self.trained, len(self.held_out), self.noise.stream("made"))
+        broken = int((~found.isfinite()).flatten(1).any(1).sum())
+        if broken:
+            told = f"{broken} of {len(found)} samples of {self.trained.name} have values that are not finite"
+            raise DataError(f"{told}; there is nothing to measure: train it again, with a lower lr")
+        return found
 
     @cached_property
     def held_out_samples(self) -> Tensor:
@@ -180,7 +196,9 @@ def torch_cat(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(parts))
 
 
-def to_table(measured: Sequence[tuple[str, Sequence[Measurement]]], title: str = "measurements") -> Table:
+def to_table(
+    measured: Sequence[tuple[str, Sequence[Measurement]]], title: str = "measurements", seed: int | None = None
+) -> Table:
     """Return a table with a row for each measure: a column for each model, and the baselines beside them.
 
     The baselines are told in words, "mean sample 0.258; PCA-2 0.235"; where one differs between models, each value
@@ -189,6 +207,7 @@ def to_table(measured: Sequence[tuple[str, Sequence[Measurement]]], title: str =
     Args:
         measured: (name of a model, its measurements), the models in the order to show; names are unique.
         title: of the table.
+        seed: of the draws, told in a column if it is given.
     """
     held: dict[str, dict[str, Measurement]] = {}
     for model, found in measured:
@@ -196,7 +215,10 @@ def to_table(measured: Sequence[tuple[str, Sequence[Measurement]]], title: str =
             held.setdefault(one.name, {})[model] = one
     models = [model for model, _ in measured]
     rows = tuple(_row(name, models, here) for name, here in held.items())
-    return Table(("measure", *models, "unit", "better", "baselines", "n", "note"), rows, title)
+    header = ("measure", *models, "unit", "better", "baselines", "n", "note")
+    if seed is not None:
+        header, rows = (*header, "seed"), tuple((*row, seed) for row in rows)
+    return Table(header, rows, title)
 
 
 def _row(name: str, models: Sequence[str], here: Mapping[str, Measurement]) -> tuple[Cell, ...]:
@@ -204,6 +226,8 @@ def _row(name: str, models: Sequence[str], here: Mapping[str, Measurement]) -> t
     values = [here[model].value if model in here else None for model in models]
     better = "" if one.better == "none" else one.better
     notes = _alike({model: each.note for model, each in here.items() if each.note}, "; ", "{model}: {text}")
+    if len({each.n for each in here.values()}) > 1:
+        notes += "; n of " + ", ".join(f"{model}: {each.n}" for model, each in here.items())
     return (name, *values, one.unit, better, _baselines(here), one.n, notes)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gdl_core.arguments import Accepts, DatasetInput, StepArguments, makes_of
 from gdl_core.config import InputPath
-from gdl_core.errors import GdlError
+from gdl_core.errors import DataError, GdlError
 from gdl_core.specs import several
 from gdl_core.steps.inputs import OneOrMore
 from gdl_core.steps.shown import data_wanted
@@ -88,7 +88,8 @@ def run(arguments: Arguments, context: StepContext) -> Table:
     from gdl_core.measures.subject import Measurement, Subject, to_table
     from gdl_core.steps.inputs import model_names, ready
 
-    registry = context.registry
+    registry, names = context.registry, model_names(arguments.model)
+    _told_of_splits(arguments, names, context)
     ready([*arguments.model, *filter(None, [arguments.features])], context)
     wanted = [registry.find("measure", name) for name in arguments.of]
     if not wanted:
@@ -99,7 +100,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
                 context.note(f"measure {name} is left out, since it needs more: {pip}")
     todo: list[tuple[str, TrainedModel, MeasureSpec]] = [
         (name, trained, spec)
-        for name, trained in zip(model_names(arguments.model), arguments.model, strict=True)
+        for name, trained in zip(names, arguments.model, strict=True)
         for spec in wanted
         if set(spec.roles) <= trained.model.roles() and (not spec.kinds or makes_of(trained) in spec.kinds)
     ]
@@ -118,9 +119,27 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         if name not in subjects:
             options = arguments.limit, arguments.column, arguments.features, inception
             subjects = {name: Subject(trained, arguments.data, context.noise, *options)}
-        found.setdefault(name, []).extend(registry.load(spec, "target")(subjects[name]))
+        told = registry.load(spec, "target")(subjects[name])
+        if not told and arguments.of:
+            context.note(f"measure {spec.name} says nothing of {name}: too few samples, or none that it is about")
+        found.setdefault(name, []).extend(told)
     context.progress(len(todo), len(todo))
-    return to_table(list(found.items()))
+    if arguments.of and not any(found.values()):
+        raise DataError(f"nothing was measured: {', '.join(arguments.of)} found too few samples, or none to judge")
+    return to_table(list(found.items()), seed=context.noise.seed)
+
+
+def _told_of_splits(arguments: Arguments, names: Iterable[str], context: StepContext) -> None:
+    """Note which models were trained on other data, or another split of these: they may have seen what is held out."""
+    models = [*zip(names, arguments.model, strict=True)]
+    if arguments.features is not None:
+        models.append(("the features", arguments.features))
+    for name, trained in models:
+        if trained.data.get("fingerprint", arguments.data.fingerprint) != arguments.data.fingerprint:
+            context.note(
+                f"{name}: trained on another data set than {arguments.data.name}, or on another split of it, so what "
+                "is held out here may have been seen"
+            )
 
 
 def _inception(

@@ -18,6 +18,7 @@ from gdl_core.noise import Noise
 
 _MOST_BYTES = 1 << 28
 _LEAST_VARIANCE = 1e-8
+_LEVEL_VARIANCE = 1 / (12 * 256**2)  # of an even number within a grey level
 
 
 class Gaussian(LinearGaussian):
@@ -60,14 +61,16 @@ class Gaussian(LinearGaussian):
     def log_prob(self, x: Tensor, noise: Noise) -> Tensor:
         """Return log p(x) of samples, (batch,), in nats: exact, with z integrated out (their equations 3 and 4).
 
-        No direction counts with a variance below 10⁻⁸, so that a pixel that never changes does not make it infinite. Of
-        fewer samples than numbers fewer components are found than were asked for; the others count as left out.
+        No direction counts with a variance below 10⁻⁸, so that a number that never changes does not make it infinite;
+        of pictures none with one below that within a grey level, since even noise is added there. Of fewer samples than
+        numbers fewer components are found than were asked for; the others count as left out.
         """
+        least = _LEAST_VARIANCE if not self.is_pictures else _LEVEL_VARIANCE
         found = self.scale > 0
         away = (x.flatten(1) - self.mean).double()
         along = away @ self.components[found].double().T
-        variance = self.variance.double().clamp_min(_LEAST_VARIANCE)
-        spread = (self.scale[found].double().square() + self.variance.double()).clamp_min(_LEAST_VARIANCE)
+        variance = self.variance.double().clamp_min(least)
+        spread = (self.scale[found].double().square() + self.variance.double()).clamp_min(least)
         left = self.numbers - len(spread)
         rest = (away.square().sum(1) - along.square().sum(1)).clamp_min(0) / variance if left else 0.0
         volume = self.numbers * math.log(2 * math.pi) + spread.log().sum() + left * variance.log()

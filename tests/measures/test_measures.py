@@ -156,6 +156,14 @@ def test_neighbours_are_the_nearest_in_every_chunk() -> None:
     assert nearest(asked[:2], known[:2], 9)[0].shape == (2, 2)
 
 
+def test_a_copy_of_many_numbers_is_at_no_distance() -> None:
+    known = 200 + Noise(1).normal(700, (3000,))
+    apart, found = nearest(known[[5, 600]], known, 2)
+    assert apart[:, 0].tolist() == [0.0, 0.0]
+    assert found[:, 0].tolist() == [5, 600]
+    assert torch.allclose(apart[:, 1], torch.full((2,), 77.0), atol=4)
+
+
 def test_r_squared_knows_what_can_be_read() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2000, 2))
@@ -271,6 +279,10 @@ def test_what_cannot_be_measured_is_said() -> None:
         Subject(make(TinyMlp, (1, 4, 4)), BARS, Noise(0))
     with pytest.raises(DataError, match="at least two"):
         linear(replace(BARS, held_out=np.array([3])))
+    broken = make(TinyMlp, BARS.shape)
+    broken.model.decode = lambda z: torch.full((len(z), *BARS.shape), torch.nan)  # type: ignore[method-assign]
+    with pytest.raises(DataError, match=r"120 of 120 samples of tiny/tinymlp have values that are not finite"):
+        _ = Subject(broken, BARS, Noise(0), limit=120).made
 
 
 def test_the_table_sets_models_and_baselines_side_by_side() -> None:

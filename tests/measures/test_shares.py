@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gdl_core.contracts import Model
 from gdl_core.data.dataset import Dataset
+from gdl_core.errors import DataError
 from gdl_core.measures import accuracy, attribute_shares, dependence
 from gdl_core.measures.intervals import wilson
 from gdl_core.measures.judged import total_variation
@@ -221,3 +222,8 @@ def test_accuracy_stands_beside_the_commonest_category() -> None:
     chance = told(accuracy.measure(Subject(make(Seer, (2,)), replace(FACES, columns={"male": shuffled}), Noise(0))))
     assert chance["accuracy, male"].value == pytest.approx(0.5, abs=0.06)
     assert accuracy.measure(Subject(make(TinyProbe, (2,)), FACES, Noise(0))) == []
+    other = replace(make(Seer, (2,)), data={"columns": {"male": ["yes", "no"]}})
+    with pytest.raises(
+        DataError, match=r"knows the categories of male in another order than .*: yes, no …, here no"
+    ):
+        accuracy.measure(Subject(other, FACES, Noise(0)))

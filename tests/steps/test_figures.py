@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,26 @@ def test_measures_stand_beside_their_baselines(tmp_path: Path) -> None:
     assert table.header[:3] == ("measure", "dot shift 0", "dot shift 1")
     assert float(table.column("dot shift 0")[0]) < 0.01  # type: ignore[arg-type]
     assert "PCA" in str(table.column("baselines")[0])
+    assert table.column("seed") == (7,)
+
+
+def test_what_was_not_measured_is_said_and_so_is_another_split(tmp_path: Path) -> None:
+    surroundings = context(tmp_path, "few")
+    of = ["precision_recall", "reconstruction"]
+    table = do("measure", tmp_path, surroundings=surroundings, model=trained(), data=dataset(8), of=of)
+    assert table.column("measure") == ("reconstruction error (RMSE)",)
+    assert surroundings.notes == [
+        "measure precision_recall says nothing of dot: too few samples, or none that it is about"
+    ]
+    with pytest.raises(DataError, match="nothing was measured: precision_recall found too few samples, or none to jud"):
+        do("measure", tmp_path, model=trained(), data=dataset(8), of=["precision_recall"])
+    elsewhere = replace(trained(), data={"fingerprint": "that of another split"})
+    surroundings = context(tmp_path, "split")
+    do("measure", tmp_path, surroundings=surroundings, model=elsewhere, data=dataset(), of=["reconstruction"])
+    assert surroundings.notes == [
+        "dot: trained on another data set than dots, or on another split of it, so what is held out here may have been "
+        "seen"
+    ]
 
 
 def test_unknown_measures_and_models_that_cannot_be_measured(tmp_path: Path) -> None:

@@ -176,9 +176,7 @@ def test_points_and_directions_are_not_taken_for_those_of_another_space(suffix: 
             do("decode", tmp_path, model=model, points=points)
         with pytest.raises(DataError, match=f"the points are of the space {told}"):
             do("morph", tmp_path, model=model, through=[points], frames=3)
-    with pytest.raises(
-        DataError, match=r"the direction 'more' is of the space w, .* take a view of it"
-    ):
+    with pytest.raises(DataError, match=r"the direction 'more' is of the space w, .* take a view of it"):
         do("blend", tmp_path, model=even, of=[z, along], weights=[[1, 1]])
     with pytest.raises(DataError, match="the direction 'more' is of the space w"):
         do("ladder", tmp_path, model=even, vectors=[along])
