@@ -152,7 +152,7 @@ def _plain_styles(game: Game, batches: Iterator[Tensor]) -> Block:
                 (gradient,) = torch.autograd.grad((made * directions).sum(), w, create_graph=True)
                 lengths = gradient.square().sum(2).mean(1).sqrt()
                 mean_length = mean_length.lerp(lengths.mean().detach(), 0.01)
-                loss = loss + config.path_weight * config.path_every * (lengths - mean_length).square().mean()
+                loss = loss + config.path * config.path_every * (lengths - mean_length).square().mean()
             generators.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             generators.step()

@@ -57,4 +57,4 @@ def path_lengths(synthesise: Callable[[Tensor], Tensor], w: Tensor, directions: 
         made = synthesise(w)
         y = directions / math.sqrt(made.shape[2] * made.shape[3])
         (gradient,) = torch.autograd.grad((made * y).sum(), w, create_graph=True)
-    return gradient.square().sum(2).mean(1).sqrt()
+    return (gradient.square().sum(2).mean(1) + 1e-12).sqrt()  # at 0 a root has no gradient

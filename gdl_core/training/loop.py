@@ -32,7 +32,7 @@ from gdl_core.training.order import Order
 from gdl_core.training.players import Game, Seat
 from gdl_core.training.precision import Verdict, autocast, decide
 from gdl_core.training.trained import Trained
-from gdl_core.training.watch import Watch
+from gdl_core.training.watch import LATE, Watch
 
 _PROGRESS_SECONDS = 0.1
 
@@ -159,6 +159,7 @@ class _Run:
                     self._read()
                 if at_point:
                     log.add(self._point())
+                    self._go_on()
                 if now - reported >= _PROGRESS_SECONDS:
                     self._read()
                     progress(self.step, self.total, **curves.latest)
@@ -248,11 +249,14 @@ class _Run:
             number = len(self.curves.rows)
             if self.preview is not None and (_is_power_of_two(number) or number % self.config.preview_every == 0):
                 self._show()
-        kl = row.get("held_out_kl", row.get("kl"))
-        collapse = health.posterior_collapse(kl, None)
-        if collapse and self.config.collapse == "stop" and self.step >= 0.3 * self.total:
+        return self.watch.point(self.curves.rows)
+
+    def _go_on(self) -> None:
+        row, share = self.curves.rows[-1], self.step / self.total
+        collapse = health.posterior_collapse(row.get("held_out_kl", row.get("kl")), None)
+        if collapse and self.config.collapse == "stop" and share >= LATE:
             raise TrainingError(f"{collapse} (step {self.step} of {self.total})")
-        return self.watch.point(self.curves.rows, self.step / self.total)
+        self.watch.go_on(self.curves.rows, share)
 
     @contextmanager
     def _shown(self) -> Iterator[None]:

@@ -2,8 +2,8 @@
 
 A player says what is to be watched by the names of the parts that it logs: `real_accuracy` and `fake_accuracy`, the
 shares of real and of made samples that it judges rightly; `distance`, the mean of its output on real samples less that
-on made ones; `loss`; `penalty`, that on its gradient. Of a model that samples, new samples are compared with training
-samples. All that is told follows from the points of the curve, so a
+on made ones; `loss`, or `plain_loss` where a penalty is part of that; `penalty`, that on its gradient. Of a model that
+samples, new samples are compared with training samples. All that is told follows from the points of the curve, so a
 training that goes on after a break tells the same.
 """
 
@@ -28,8 +28,12 @@ DIVERSITY = "diversity"
 """The part that the watch adds to each point: the mean distance between two new samples over that between two training
 samples, (0, ∞); 1 is as diverse as the data."""
 
+NEAREST = "nearest"
+"""Another part that it adds: the mean distance of a new sample to the nearest other one of 64, over that of training
+samples, (0, ∞). Few modes, however far apart, bring it to 0, which diversity does not see."""
+
 COLLAPSED = 0.25
-"""Diversity below which the generator counts as collapsed."""
+"""Diversity, or distance to the nearest, below which the generator counts as collapsed."""
 
 SCATTERED = 10.0
 """Diversity above which the generator counts as running away from the data."""
@@ -51,13 +55,16 @@ EXPLODED = 100.0
 """Times the median of the points before: a penalty that rises so far has exploded."""
 
 HUGE = 1e4
-"""A penalty above this has exploded, whatever it was before."""
+"""A penalty above this, so many points in a row, has exploded, whatever it was before."""
 
 IN_A_ROW = 3
-"""Points in a row that must agree, so that one odd interval is no alarm. A penalty that explodes is told at once."""
+"""Points in a row that must agree, so that one odd interval is no alarm. A penalty that rises is told at once."""
 
 FALLS, WITHIN = 3, 30
 """A generator that recovers each time, but collapses so often within so many points, is told of too."""
+
+LATE = 0.3
+"""Share of the training before which no collapse stops it: there is time to recover."""
 
 SETTLED = 100
 """Rounds before which diversity and accuracies are not judged: new networks make and judge all samples alike."""
@@ -85,11 +92,12 @@ class Watch:
         self.notes: list[str] = []
         self.tell: Callable[[str], None] = lambda note: None
         self._kinds: set[str] = set()
-        self._spread = 0.0
+        self._spread, self._apart = 0.0, 0.0
         self._n = max(2, min(_COMPARED, len(dataset.train), _NUMBERS // prod(dataset.shape)))
         if self.players and "samples" in model.roles() and len(dataset.train) > 1:
             order = noise.stream("compared").permutation(len(dataset.train)).numpy()
-            self._spread = mean_distance(dataset.tensor(np.sort(dataset.train[order[: self._n]])))
+            real = dataset.tensor(np.sort(dataset.train[order[: self._n]]))
+            self._spread, self._apart = mean_distance(real), nearest_distance(real)
 
     def look(self) -> dict[str, float]:
         """Return what is to be added to a point of the curve; call it in eval mode, without gradients."""
@@ -97,40 +105,49 @@ class Watch:
             return {}
         noise = self.noise.stream("new")
         parts = [self.model.sample(min(_AT_ONCE, self._n - row), noise.at(row)) for row in range(0, self._n, _AT_ONCE)]
-        return {DIVERSITY: mean_distance(torch.cat(parts)) / self._spread}
+        made = torch.cat(parts)
+        found = {DIVERSITY: mean_distance(made) / self._spread}
+        return found | ({NEAREST: nearest_distance(made) / self._apart} if self._apart else {})
 
     def replay(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Take in the points of a training that goes on; return them as they were logged."""
         return [self._noted(rows[: end + 1], self.found(rows[: end + 1])) for end in range(len(rows))]
 
-    def point(self, rows: Sequence[Mapping[str, Any]], share: float) -> dict[str, Any]:
-        """Take in a new point, the last of `rows`, after this share of the training; return it as it is to be logged.
+    def point(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Take in a new point, the last of `rows`; return it as it is to be logged."""
+        row = self._noted(rows, self.found(rows))
+        for note in row.get("notes", ()):
+            self.tell(note)
+        return row
+
+    def go_on(self, rows: Sequence[Mapping[str, Any]], share: float) -> None:
+        """Check after a point, and this share of the training, that it is worth going on with.
 
         Raises:
             TrainingError: the generator has collapsed, that is to stop the training, and 0.3 of it are done.
         """
-        found = self.found(rows)
-        row = self._noted(rows, found)
-        for note in row.get("notes", ()):
-            self.tell(note)
-        if self.stop and share >= 0.3 and "mode collapse" in found:
-            raise TrainingError(f"mode collapse at step {rows[-1]['step']}: {found['mode collapse']}")
-        return row
+        collapse = self.found(rows).get("mode collapse") if self.stop and share >= LATE else None
+        if collapse:
+            raise TrainingError(f"mode collapse at step {rows[-1]['step']}: {collapse}")
 
     def found(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """Return what is wrong at the last of the points, by its name."""
         found: dict[str, str] = {}
-        alike = _lately(rows, lambda row: row.get(DIVERSITY, 1.0) < COLLAPSED)
-        if alike and rows[-1][DIVERSITY] <= rows[-IN_A_ROW][DIVERSITY]:  # else it has only begun to learn
+        calmer = self._calmer(rows)
+        if _collapsed(rows, DIVERSITY):
             found["mode collapse"] = (
                 f"new samples differ from one another only {rows[-1][DIVERSITY]:.2g} times as much as training samples "
-                f"do; try a stronger penalty on the critic's gradient, or a lower lr than {self.players[-1].lr:g}"
+                f"do; try {calmer}"
+            )
+        elif _collapsed(rows, NEAREST):
+            found["mode collapse"] = (
+                f"new samples differ from the nearest other of {self._n} only {rows[-1][NEAREST]:.2g} times as much as "
+                f"training samples do, so few kinds are made; try {calmer}"
             )
         if _falls(rows[-WITHIN:]) >= FALLS:
             found["mode collapse again and again"] = (
                 f"{FALLS} times within {min(WITHIN, len(rows))} points new samples came to differ less than "
-                f"{COLLAPSED:g} times as much as training samples do; try a lower lr than {self.players[-1].lr:g}, or "
-                "a stronger penalty on the critic's gradient"
+                f"{COLLAPSED:g} times as much as training samples do; try {calmer}"
             )
         if _lately(rows, lambda row: row.get(DIVERSITY, 1.0) > SCATTERED):
             found["the samples scatter"] = (
@@ -140,6 +157,12 @@ class Watch:
         for player in self.players:
             found |= _of_player(player, rows)
         return found
+
+    def _calmer(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Return what to try where samples are alike: to hold the critic by its penalty or bounds, or to go slowly."""
+        penalties = any(f"{player.name}_penalty" in row for player in self.players for row in rows)
+        hold = "a stronger penalty on the critic's gradient" if penalties else "closer bounds of the critic's weights"
+        return f"{hold}, or a lower lr than {self.players[-1].lr:g}" if self.players else hold
 
     def _noted(self, rows: Sequence[Mapping[str, Any]], found: Mapping[str, str]) -> dict[str, Any]:
         new = [f"{kind} at step {rows[-1]['step']}: {text}" for kind, text in found.items() if kind not in self._kinds]
@@ -154,6 +177,19 @@ def mean_distance(x: Tensor) -> float:
     return float(torch.nn.functional.pdist(flat).mean())
 
 
+def nearest_distance(x: Tensor) -> float:
+    """Return the mean Euclidean distance of samples (n, …) to the nearest other one, n at least 2."""
+    flat = x.float().flatten(1)
+    apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    return float(apart.amin(1).mean())
+
+
+def _collapsed(rows: Sequence[Mapping[str, Any]], part: str) -> bool:
+    """Say whether samples have been too near to each other lately, and do not move apart: else they only begin to."""
+    alike = _lately(rows, lambda row: row.get(part, 1.0) < COLLAPSED)
+    return alike and bool(rows[-1][part] <= rows[-IN_A_ROW][part])
+
+
 def _of_player(player: Player, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     name, found = player.name, {}
     real, fake, loss = (f"{name}_{part}" for part in ("real_accuracy", "fake_accuracy", "loss"))
@@ -161,10 +197,11 @@ def _of_player(player: Player, rows: Sequence[Mapping[str, Any]]) -> dict[str, s
     if judging and judging[-1] is rows[-1]:
         now = rows[-1]
         seen = f"it judged {now[real]:.1%} of real and {now[fake]:.1%} of made samples rightly"
-        if _lately(judging, lambda row: min(row[real], row[fake]) > WINNING and row[loss] < WON_LOSS):
+        plain = f"{name}_plain_loss"
+        if _lately(judging, lambda row: min(row[real], row[fake]) > WINNING and row.get(plain, row[loss]) < WON_LOSS):
             found[f"the {name} wins"] = (
                 f"{seen}, {IN_A_ROW} points in a row, so the others learn little from it; try a lower learning rate "
-                f"for it than {player.lr:g}, a stronger penalty on its gradient, or augmentation"
+                f"for it than {player.lr:g}, a stronger penalty on its gradient, or more data"
             )
         # One that could tell once and cannot any more has met its match, which is what the game is for.
         if _lately(judging, lambda row: True) and all(

@@ -76,6 +76,10 @@ class GANConfig(Settings):
     def _fits(self) -> GANConfig:
         if self.loss == "wgan" and self.gamma:
             raise ValueError("'gamma' is of gradient penalties; wgan bounds the critic by 'clip' instead")
+        if self.loss != "wgan" and self.clip != type(self).model_fields["clip"].default:
+            raise ValueError(f"'clip' is of wgan; {self.loss} bounds the critic by 'gamma' instead")
+        if self.lazy and not self.penalty_weight:
+            raise ValueError("'lazy' is of gradient penalties, and there is none; leave it out")
         return self
 
     @property

@@ -130,6 +130,8 @@ class GAN(Model):
         loss = critic_loss(config.loss, real, fake)
         told = {"distance": (real.mean() - fake.mean()).detach()}
         told |= _judgements(config.loss, real.detach(), fake.detach())
+        if batch.training and config.penalty_weight > 0:
+            told["plain_loss"] = loss.detach()
         if penalty is not None:
             loss = loss + config.penalty_weight * config.penalty_every * penalty
             told["penalty"] = penalty.detach()

@@ -39,7 +39,7 @@ class StyleGAN(Model):
         """The critic and then the generator, one turn each."""
         config: StyleGANConfig = self.config
         critic_rate, critic_betas = config.optimiser(config.critic_lr or config.lr, config.lazy if self.gamma else 0)
-        rate, betas = config.optimiser(config.lr, config.path_every if config.path_weight else 0)
+        rate, betas = config.optimiser(config.lr, config.path_every if config.path else 0)
         return [
             Player("critic", [self.critic], self._critic_loss, 1, critic_rate, critic_betas, decay=config.decay),
             Player("generator", [self.generator], self._generator_loss, 1, rate, betas, decay=config.decay),
@@ -90,6 +90,8 @@ class StyleGAN(Model):
             "real_accuracy": (real > 0).float().mean(),
             "fake_accuracy": (fake < 0).float().mean(),
         }
+        if batch.training and self.gamma > 0:
+            told["plain_loss"] = loss.detach()
         if penalty is not None:
             loss = loss + self.gamma * config.lazy * penalty
             told["penalty"] = penalty.detach()
@@ -102,12 +104,12 @@ class StyleGAN(Model):
         if not batch.training:
             return {"loss": loss}
         self.generator.track_style(first, config.mean_decay, batch.turn)
-        if not config.path_weight or batch.turn % config.path_every:
+        if not config.path or batch.turn % config.path_every:
             return {"loss": loss}
         lengths = self._path_lengths(batch)
         self.generator.track_path(lengths, config.path_decay, batch.turn // config.path_every)
         penalty = (lengths - self.generator.path_mean.clone()).square().mean()
-        loss = loss + config.path_weight * config.path_every * penalty
+        loss = loss + config.path * config.path_every * penalty
         return {"loss": loss, "path_length": lengths.mean().detach(), "path_penalty": penalty.detach()}
 
     def _path_lengths(self, batch: Batch) -> Tensor:

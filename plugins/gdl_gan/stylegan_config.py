@@ -16,7 +16,7 @@ GAMMA_PER_PIXEL = 5e-4
 class StyleGANConfig(Settings):
     """Settings of the networks, of the game, and of what keeps both players in bounds."""
 
-    latent: int = Field(128, ge=1, le=8192, description="dimensions of the latent space Z")
+    latent: int = Field(128, ge=2, le=8192, description="dimensions of the latent space Z")
     style: int = Field(128, ge=1, le=8192, description="dimensions of the intermediate latent space W")
     mapping: int = Field(4, ge=1, le=16, description="fully connected layers from Z to W")
     mapping_rate: float = Field(
@@ -48,7 +48,10 @@ class StyleGANConfig(Settings):
         None, ge=0, le=1000, description="weight of R1; left out: what fits the number of pixels"
     )
     lazy: int = Field(16, ge=1, le=1024, description="turns of the critic from one R1 to the next")
-    path_weight: float = Field(2.0, ge=0, le=1000, description="weight of the path length regularisation")
+    path_weight: float | None = Field(
+        None, ge=0, le=1000,
+        description="weight of the path length regularisation; left out: 2 of stylegan2, 0 of dcgan, which has none",
+    )  # fmt: skip
     path_every: int = Field(8, ge=1, le=1024, description="turns of the generator from one path length to the next")
     path_shrink: int = Field(
         2, ge=1, le=64, description="share of the batch that path lengths are taken of: 1 in so many"
@@ -67,7 +70,17 @@ class StyleGANConfig(Settings):
     def _fits(self) -> StyleGANConfig:
         if self.fold and self.network == "dcgan":
             raise ValueError("'fold' is of network stylegan2; leave it out")
+        if self.path_weight and self.network == "dcgan":
+            raise ValueError(
+                "'path_weight' is of network stylegan2: with dcgan a picture in training depends on its whole batch, "
+                "and has no path of its own; leave it out"
+            )
         return self
+
+    @property
+    def path(self) -> float:
+        """Weight of the path length regularisation."""
+        return (2.0 if self.network == "stylegan2" else 0.0) if self.path_weight is None else self.path_weight
 
     @property
     def critic_kind(self) -> Literal["residual", "plain", "dcgan"]:

@@ -207,7 +207,17 @@ def test_samples_of_a_seed_are_the_same_in_any_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"loss": "lsgan"}, {"latent": 0}, {"loss": "wgan", "gamma": 1.0}, {"beta1": 1.0}, {"clip": 0}]
+    "settings",
+    [
+        {"loss": "lsgan"},
+        {"latent": 0},
+        {"loss": "wgan", "gamma": 1.0},
+        {"beta1": 1.0},
+        {"clip": 0},
+        {"clip": 0.1},
+        {"loss": "wgan", "lazy": 4},
+        {"gamma": 0, "lazy": 4},
+    ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

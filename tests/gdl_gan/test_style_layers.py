@@ -134,6 +134,13 @@ def test_the_path_length_of_a_linear_generator_is_known() -> None:
         torch.testing.assert_close(path_lengths(synthesise, w, y).detach(), expected)
 
 
+def test_pictures_that_do_not_move_have_a_gradient_all_the_same() -> None:
+    scale, w, y = torch.zeros(1, requires_grad=True), torch.zeros(2, 1, 3), torch.ones(2, 1, 1, 1)
+    path_lengths(lambda w: (scale * w).sum((1, 2))[:, None, None, None], w, y).sum().backward()
+    assert scale.grad is not None
+    assert bool(scale.grad.isfinite())
+
+
 def test_the_gradient_of_path_lengths_is_that_of_finite_differences() -> None:
     torch.manual_seed(0)
     layer = nn.Sequential(

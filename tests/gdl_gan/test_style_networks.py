@@ -123,6 +123,13 @@ def test_folding_is_of_the_one_network() -> None:
         StyleGANConfig(network="dcgan", fold=True)
 
 
+def test_path_lengths_are_of_the_one_network() -> None:
+    assert [StyleGANConfig(network=network).path for network in ("stylegan2", "dcgan")] == [2.0, 0.0]
+    assert StyleGANConfig(path_weight=0.0).path == 0.0
+    with pytest.raises(ValidationError, match="'path_weight' is of network stylegan2: with dcgan a picture"):
+        StyleGANConfig(network="dcgan", path_weight=2.0)
+
+
 @pytest.mark.parametrize("shape", [(2,), (3, 4, 64)])
 def test_samples_that_are_no_pictures_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(

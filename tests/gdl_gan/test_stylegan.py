@@ -233,7 +233,7 @@ def test_a_turn_leaves_the_other_player_alone_and_moves_all_of_its_own(network: 
             assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
             assert all(parameter.grad is None for parameter in other.parameters())
             still = {name for name, value in mine.state_dict().items() if torch.equal(value, own[name])}
-            assert all(".noise" in name or (round_ and name == "path_mean") for name in still)
+            assert all(".noise" in name or (name == "path_mean" and (round_ or network == "dcgan")) for name in still)
 
 
 @pytest.mark.parametrize("network", ["stylegan2", "dcgan"])
@@ -246,7 +246,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, network: 
     with pytest.raises(CancelledError):
         train(broken, pictures(), config, tmp_path / "broken", Noise(2), cancelled=lambda: next(asked))
     train(broken, pictures(), config, tmp_path / "broken", Noise(2))
-    assert float(whole.generator.path_mean) > 0
+    assert (float(whole.generator.path_mean) > 0) is (network == "stylegan2")
     assert float(whole.style_mean().abs().max()) > 0
     for one, other in zip(whole.state_dict().values(), broken.state_dict().values(), strict=True):
         assert torch.equal(one, other)

@@ -223,7 +223,5 @@ def test_accuracy_stands_beside_the_commonest_category() -> None:
     assert chance["accuracy, male"].value == pytest.approx(0.5, abs=0.06)
     assert accuracy.measure(Subject(make(TinyProbe, (2,)), FACES, Noise(0))) == []
     other = replace(make(Seer, (2,)), data={"columns": {"male": ["yes", "no"]}})
-    with pytest.raises(
-        DataError, match=r"knows the categories of male in another order than .*: yes, no …, here no"
-    ):
+    with pytest.raises(DataError, match=r"knows the categories of male in another order than .*: yes, no …, here no"):
         accuracy.measure(Subject(other, FACES, Noise(0)))

@@ -17,7 +17,7 @@ from training.toys import Duel, Toy, ToyConfig, fingerprint, fit, make, pictures
 from gdl_core.contracts import Batch, Losses, Player
 from gdl_core.errors import CancelledError, TrainingError
 from gdl_core.noise import Noise
-from gdl_core.training.watch import DIVERSITY, SETTLED, Watch, mean_distance
+from gdl_core.training.watch import DIVERSITY, NEAREST, SETTLED, Watch, mean_distance, nearest_distance
 
 Row = dict[str, float]
 
@@ -92,7 +92,7 @@ def test_each_fault_is_told_once() -> None:
     looked, told = watch(), []
     looked.tell = told.append
     rows = points(*WRONG["the critic wins"], *[judged(1.0, 1.0, 0.0)] * 4)
-    logged = [looked.point(rows[: end + 1], 0.5) for end in range(len(rows))]
+    logged = [looked.point(rows[: end + 1]) for end in range(len(rows))]
     assert told == looked.notes == logged[2]["notes"]
     assert told[0].startswith("the critic wins at step 120: it judged 99.0% of real and 100.0% of made samples rightly")
     assert [row.keys() & {"notes"} for row in logged] == [set(), set(), {"notes"}, *[set()] * 4]
@@ -104,10 +104,20 @@ def test_each_fault_is_told_once() -> None:
 
 def test_collapse_stops_a_training_that_is_to_stop() -> None:
     rows = points(*WRONG["mode collapse"])
-    assert "mode collapse" in watch().point(rows, 0.5)["notes"][0]
-    assert "mode collapse" in watch(stop=True).point(rows, 0.2)["notes"][0], "there is time to recover"
+    assert "mode collapse" in watch().point(rows)["notes"][0]
+    watch().go_on(rows, 0.5)
+    watch(stop=True).go_on(rows, 0.2)
     with pytest.raises(TrainingError, match=r"mode collapse at step 130: new samples differ .* only 0\.02 times"):
-        watch(stop=True).point(rows, 0.5)
+        watch(stop=True).go_on(rows, 0.5)
+
+
+def test_few_kinds_are_a_collapse_too_however_far_apart() -> None:
+    rows = points(*[{DIVERSITY: 0.8, NEAREST: value} for value in (0.7, 0.2, 0.1, 0.05)])
+    (told,) = watch().found(rows).values()
+    assert told.startswith(
+        "new samples differ from the nearest other of 48 only 0.05 times as much as training samples"
+    )
+    assert watch().found(points(*[{DIVERSITY: 0.8, NEAREST: value} for value in (0.05, 0.1, 0.2, 0.4)])) == {}
 
 
 @given(st.integers(2, 9), st.floats(0.1, 10), st.integers(0, 99))
@@ -116,6 +126,14 @@ def test_the_mean_distance_is_that_of_pairs(n: int, scale: float, seed: int) -> 
     pairs = [float((x[i] - x[j]).norm()) for i in range(n) for j in range(i)]
     assert mean_distance(x) == pytest.approx(sum(pairs) / len(pairs), rel=1e-5)
     assert mean_distance(scale * x + 1) == pytest.approx(scale * mean_distance(x), rel=1e-3)
+
+
+@given(st.integers(2, 9), st.floats(0.1, 10), st.integers(0, 99))
+def test_the_nearest_distance_is_that_to_the_nearest_other(n: int, scale: float, seed: int) -> None:
+    x = torch.randn(n, 2, 3, generator=torch.Generator().manual_seed(seed))
+    each = [min(float((x[i] - x[j]).norm()) for j in range(n) if i != j) for i in range(n)]
+    assert nearest_distance(x) == pytest.approx(sum(each) / n, rel=1e-5)
+    assert nearest_distance(scale * x + 1) == pytest.approx(scale * nearest_distance(x), rel=1e-3)
 
 
 class Sampling(Duel):
@@ -155,6 +173,8 @@ def test_what_is_told_is_in_the_log_and_the_same_after_a_break(tmp_path: Path) -
 def test_a_collapse_that_is_to_stop_the_training_does(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="mode collapse at step 120"):
         fit(make(Sampling), tmp_path, duration="160 steps", every="10 steps", collapse="stop")
+    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert (last["step"], last[DIVERSITY]) == (120, 0.0), "the point that decided it is in the log"
 
 
 def test_watching_changes_no_weight(tmp_path: Path) -> None:
