@@ -13,8 +13,16 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
+MOST_PROCESSES = 8
+
 settings.register_profile("gdl", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("gdl")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes of `pytest -n auto`: one for each core, but no more than memory is sure to be there for."""
+    return min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
 @pytest.fixture(scope="session", autouse=True)
