@@ -3,9 +3,10 @@
 A model may make every category as often as the data have it, and still put together what never goes together: of the
 drawn faces a beard, which the data have on half of the male ones and on no other. For two columns the total variation
 ½ Σ |p − q| between the joint shares of made and held-out samples tells, and beside it stands what a model would score
-that has each column right and no dependence (the product of the held-out shares). The mutual information Σ p log (p /
-(p₁ p₂)), in nats (Cover & Thomas 2006, eq. 2.28), says how much the columns tell of one another, in the samples and
-in the data; estimated from shares it is too large by about (a − 1)(b − 1) / 2n for a and b categories (Miller 1955).
+that has each column right and no dependence: training samples, one of whose columns is shuffled. The mutual
+information Σ p log (p / (p₁ p₂)), in nats (Cover & Thomas 2006, eq. 2.28), says how much the columns tell of one
+another, in the samples and in the data; estimated from shares it is too large by about (a − 1)(b − 1) / 2n for a and b
+categories (Miller 1955).
 """
 
 from __future__ import annotations
@@ -60,8 +61,10 @@ def _pair(judged: Judged, first: str, second: str, note: str) -> list[Measuremen
 
     made, real = shares(judged.made), shares(judged.real)
     others = {name: shares(codes) for name, codes in judged.baselines.items()}
+    train = judged.baselines["training samples"]
+    order = judged.subject.noise.stream("independent", first, second).permutation(len(train[second])).numpy()
     apart = {
-        "columns independent": total_variation(independent(real), real),
+        "columns independent": total_variation(shares({**train, second: train[second][order]}), real),
         **{name: total_variation(other, real) for name, other in others.items()},
     }
     tells = {
