@@ -19,8 +19,8 @@ def nearest(asked: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     k = min(k, len(known))
     found = torch.cat([apart.topk(k, dim=1, largest=False).indices for apart in distances(asked, known)])
-    away = [asked.float() - known[column].float() for column in found.T]
-    apart = torch.stack([torch.linalg.vector_norm(part, dim=1) for part in away], dim=1)
+    each = (asked.float() - known[column].float() for column in found.T)  # one at a time: pictures are large
+    apart = torch.stack([torch.linalg.vector_norm(away, dim=1) for away in each], dim=1)
     order = apart.argsort(dim=1, stable=True)
     return apart.gather(1, order), found.gather(1, order)
 

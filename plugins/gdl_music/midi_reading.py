@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gdl_core.errors import MediaError
+from gdl_core.errors import MediaError, MissingExtraError
 from gdl_core.values import Notes, Tune
 
 MOST_BYTES = 1 << 24
@@ -194,7 +195,13 @@ def contents(path: Path) -> bytes:
 
 
 def opened(data: bytes, name: str) -> Any:
-    """Return a file of mido, or say in a line why it is none."""
+    """Return the bytes of a MIDI file as the library mido has it.
+
+    Raises:
+        MediaError: they are none, or too much. MissingExtraError: the library is not installed.
+    """
+    if find_spec("mido") is None:
+        raise MissingExtraError("reading MIDI files", "music")
     import mido
 
     if data[:4] != b"MThd" or len(data) < 14:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdl_core import media
-from gdl_core.errors import MediaError
+from gdl_core.errors import MediaError, MissingExtraError
 from gdl_core.registry import get_registry
 from gdl_core.values import Audio, Notes, Tune
 
@@ -22,6 +22,7 @@ import mido
 
 from gdl_music import midi, midi_reading, roll, sound
 from gdl_music.midi_reading import heard, sorted_notes
+from gdl_music.steps.writer import file_fault
 
 RECORD = {"gdl": 1, "seed": 7, "title": "Größe"}
 
@@ -181,6 +182,16 @@ def test_what_is_no_music_is_told_in_a_line(data: bytes, fault: str, tmp_path: P
     with pytest.raises(MediaError, match=f"bad.mid {fault}") as caught:
         midi.read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    midi.write(Notes((SOME,)), tmp_path / "a.mid", None)
+    monkeypatch.setattr(midi_reading, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"reading MIDI files needs the extra 'music': pip install"):
+        midi.read(tmp_path / "a.mid")
+    assert file_fault(tmp_path / "a.mid") == (
+        "reading MIDI files needs the extra 'music': pip install 'gdl-toolkit[music]'", 0.0
+    )  # fmt: skip
 
 
 def test_what_does_not_fit_is_not_written() -> None:

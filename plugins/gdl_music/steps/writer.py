@@ -40,12 +40,12 @@ class WriterArguments(StepArguments):
 
 def file_fault(path: Path, voice: int | None = None) -> tuple[str, float]:
     """Return what is wrong with the first tune of a MIDI file, if anything is, and how many quarter notes it lasts."""
-    from gdl_core.errors import MediaError
+    from gdl_core.errors import InputError
     from gdl_music import midi
 
     try:
         tune = midi.read(path).samples[0]
-    except MediaError as error:
+    except InputError as error:
         return str(error), 0.0
     notes = tune.notes if voice is None else tune.notes[tune.notes[:, 4] == voice - 1]
     if not len(notes):
