@@ -64,10 +64,13 @@ def to_xmp(record: Record) -> bytes:
     """Return a record as an XMP packet, the form that WebP carries."""
     from xml.sax.saxutils import quoteattr  # imports a web client, which checking a recipe can do without
 
+    text = to_text(record)
+    for mark in "\ufffe\uffff":  # of all that JSON leaves as it is, the two that XML cannot hold
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" xmlns:gdl="{_SPACE}" '
-        f"gdl:record={quoteattr(to_text(record))}/></rdf:RDF></x:xmpmeta>"
+        f"gdl:record={quoteattr(text)}/></rdf:RDF></x:xmpmeta>"
     ).encode()
 
 
