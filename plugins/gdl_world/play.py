@@ -216,21 +216,6 @@ def played(
     return earned, steps
 
 
-def real_returns(
-    agent: Agent, parameters: Tensor, env: Environment, seeds: Sequence[int], stop: Callable[[], None] = lambda: None
-) -> NDArray[np.float64]:
-    """Return what candidates earn in the real environment, (candidates, seeds); all play the same episodes."""
-    candidates = len(parameters)
-    each = parameters.repeat_interleave(len(seeds), dim=0)
-    policy = AgentPolicy(agent)
-
-    def choose(episodes: NDArray[np.int64]) -> None:
-        policy.parameters = each[torch.from_numpy(episodes).to(each.device)]
-
-    earned, _ = played(env, policy, list(seeds) * candidates, stop, choose)
-    return earned.reshape(candidates, len(seeds))
-
-
 def episode_seeds(noise: Noise, first: int, n: int) -> list[int]:
     """Return the seeds of episodes first … first + n − 1 of a stream, below 2^31, which every environment takes."""
     start = noise.key_seed % (1 << 31)

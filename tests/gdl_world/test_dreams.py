@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from gdl_world.curiosity import Curiosity, CuriousEnv
 from gdl_world.dream import DreamEnv, moved
 from gdl_world.environment import Actions
 from gdl_world.memory import Outlook
-from gdl_world.play import AgentPolicy, dream_returns, episode_seeds, play, real_returns
+from gdl_world.play import AgentPolicy, dream_returns, episode_seeds, play
+from gdl_world.stage import Stage
 
 SEEDS = torch.tensor([11, 12, 13])
 
@@ -211,10 +213,14 @@ def test_a_population_outside_plays_as_each_alone() -> None:
     env, player = arena(), agent()
     population, seeds = _population(3), [5, 6]
     object.__setattr__(env, "most", 4)  # not all six at once
-    earned = real_returns(player, population, env, seeds)
+    with closing(Stage(env)) as stage:
+        earned = stage.returns(player, population, seeds)
+        assert np.array_equal(stage.returns(player, population, seeds), earned)
     for candidate, parameters in enumerate(population):
         alone, _, _ = play(env.make(2), AgentPolicy(player, parameters[None].repeat(2, 1)), seeds, env.cap)
         assert np.array_equal(earned[candidate], alone)
+    with closing(Stage(env)) as stage:  # fewer episodes than halves
+        assert stage.returns(player, population[:1], seeds[:1]) == earned[0, 0]
 
 
 def test_an_agent_acts_as_its_policy_says() -> None:

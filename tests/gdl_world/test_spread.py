@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -19,11 +19,15 @@ import torch
 pytest.importorskip("Box2D", reason="needs the extra box2d")
 
 from gdl_core.errors import GdlError
+from gdl_core.noise import Noise
+from gdl_world.agent import Agent
 from gdl_world.baselines import baseline
+from gdl_world.config import AgentConfig
 from gdl_world.envs.catalogue import CarSettings, find
 from gdl_world.envs.many import Many
 from gdl_world.envs.spread import Spread, _work
 from gdl_world.play import play
+from gdl_world.stage import Stage
 
 
 def test_spread_rows_are_the_same_rows_and_a_death_is_told_of() -> None:
@@ -49,6 +53,40 @@ def test_spread_rows_are_the_same_rows_and_a_death_is_told_of() -> None:
         play(worlds, baseline("still", env), [1, 2, 3], 12)
     worlds.close()
     single.close()
+
+
+def test_a_population_plays_in_processes_as_it_does_here() -> None:
+    envs = [find("car").build(CarSettings(skip=10, workers=workers)) for workers in (2, 1)]
+    config = AgentConfig(vision={"network": "mlp", "latent": 4, "width": 8, "depth": 1}, memory=None, numbers=3)
+    player = Agent(config, (3, 64, 64)).eval()
+    population = Noise(1).normal(5, player.parameters_of_controller.shape)
+    earned = []
+    for env in envs:
+        object.__setattr__(env, "cap", 6)
+        object.__setattr__(env, "most", 4)
+        with closing(Stage(env)) as stage:
+            earned.append(stage.returns(player, population, [3]))
+            assert np.array_equal(stage.returns(player, population, [3]), earned[-1])
+    assert np.array_equal(*earned)
+    assert len(np.unique(earned[0])) > 1
+
+
+def test_a_death_in_one_half_ends_the_other_too() -> None:
+    env = find("car").build(CarSettings(skip=10, workers=2))
+    player = Agent(AgentConfig(vision={"network": "mlp", "latent": 4, "width": 8, "depth": 1}, numbers=3), (3, 64, 64))
+    population, calls = Noise(1).normal(6, player.parameters_of_controller.shape), 0
+
+    def kill_one() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            worlds = stage._halves[1]
+            assert isinstance(worlds, Spread)
+            os.kill(worlds._processes[0].pid, signal.SIGKILL)
+
+    with closing(Stage(env)) as stage, pytest.raises(GdlError, match="died"):
+        stage.returns(player.eval(), population, [3], kill_one)
+    assert calls < 2 * env.cap
 
 
 def test_what_fails_in_a_process_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gdl_world.agent import Agent
     from gdl_world.dream import Dream
     from gdl_world.environment import Environment
+    from gdl_world.stage import Stage
 
 
 _MEETINGS = 2  # episodes of each random controller, by which numbers get their units
@@ -89,6 +91,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     from gdl_world.agent import Agent
     from gdl_world.dream import moved
     from gdl_world.play import episode_seeds
+    from gdl_world.stage import Stage
     from gdl_world.standard import standardise
 
     env = _within(arguments.env, arguments.horizon)
@@ -120,13 +123,14 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     if arguments.begin is not None:
         agent.begin_as(is_a(arguments.begin, Agent, "that evolve made").to(device))
     begin = agent.parameters_of_controller.double().cpu().numpy()
-    evaluate = _judge(arguments, env, agent, dream, context)
-    watch = None if arguments.watch is None else _watch(arguments, agent, context)
     try:
-        found = evolve(
-            evaluate, begin, settings, context.folder, context.noise,
-            context.progress, context.cancelled, key, watch, here(),
-        )  # fmt: skip
+        with closing(Stage(env)) as stage, closing(Stage(arguments.watch or env)) as place:
+            evaluate = _judge(arguments, stage, agent, dream, context)
+            watch = None if arguments.watch is None else _watch(arguments, place, agent, context)
+            found = evolve(
+                evaluate, begin, settings, context.folder, context.noise,
+                context.progress, context.cancelled, key, watch, here(),
+            )  # fmt: skip
     finally:
         agent.cpu()
         if dream is not None:
@@ -196,12 +200,12 @@ def _within(env: Environment, horizon: int | None) -> Environment:
     return replace(env, cap=cap, dream=None if env.dream is None else replace(env.dream, cap=cap))
 
 
-def _judge(arguments: Arguments, env: Environment, agent: Agent, dream: Dream | None, context: StepContext) -> Any:
+def _judge(arguments: Arguments, stage: Stage, agent: Agent, dream: Dream | None, context: StepContext) -> Any:
     """Return what evaluates candidates: each generation has seeds of its own, the same for all its candidates."""
     import numpy as np
     import torch
 
-    from gdl_world.play import dream_returns, episode_seeds, real_returns
+    from gdl_world.play import dream_returns, episode_seeds
 
     precision = torch.bfloat16 if arguments.precision == "bf16" else torch.float32
 
@@ -213,25 +217,24 @@ def _judge(arguments: Arguments, env: Environment, agent: Agent, dream: Dream | 
                 agent, parameters, dream, torch.tensor(seeds), context.check_cancelled, precision=precision
             )
             return np.asarray(earned.mean(1).numpy())
-        return np.asarray(real_returns(agent, parameters, env, seeds, context.check_cancelled).mean(1))
+        return np.asarray(stage.returns(agent, parameters, seeds, context.check_cancelled).mean(1))
 
     return judge
 
 
-def _watch(arguments: Arguments, agent: Agent, context: StepContext) -> Any:
+def _watch(arguments: Arguments, place: Stage, agent: Agent, context: StepContext) -> Any:
     """Return what looks at a mean in the real environment, on the same few episodes each time."""
     import torch
 
-    from gdl_world.play import episode_seeds, real_returns
+    from gdl_world.play import episode_seeds
 
-    real: Any = arguments.watch
-    if real.dream is not None:
+    if place.env.dream is not None:
         raise DataError("watch needs a real environment; what is earned in a dream is what evolves already")
-    need_agent(agent, real)
+    need_agent(agent, place.env)
     seeds = episode_seeds(context.noise.stream("watch"), 0, arguments.watch_episodes)
 
     def watch(mean: NDArray[np.float64], generation: int) -> float:
         parameters = torch.from_numpy(mean).float()[None].to(agent.device)
-        return float(real_returns(agent, parameters, real, seeds, context.check_cancelled).mean())
+        return float(place.returns(agent, parameters, seeds, context.check_cancelled).mean())
 
     return watch
