@@ -7,6 +7,7 @@ the whole checkpoint: a search that was broken off asks and tells again, without
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -225,7 +226,9 @@ class _Search:
     def tell(self, candidates: Floats, fitness: Floats) -> dict[str, float]:
         """Take the fitness over; return a row of the curve, without the weight decay."""
         decay = self.config.weight_decay * np.square(candidates).mean(1)
-        self.strategy.tell(list(candidates), list(decay - fitness))
+        with warnings.catch_warnings():  # the path of a number that goes one way for long is no fault
+            warnings.filterwarnings("ignore", "elements of z2", module="cma")
+            self.strategy.tell(list(candidates), list(decay - fitness))
         row = [float(fitness.mean()), float(fitness.max()), float(fitness.min()), float(self.strategy.sigma)]
         self.curve.append(row)
         return dict(zip(_NUMBERS, row, strict=True))

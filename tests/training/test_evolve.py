@@ -118,6 +118,12 @@ def test_it_comes_to_the_best_mean_that_was_looked_at(tmp_path: Path) -> None:
     assert part.history == early.history
 
 
+def test_a_number_that_goes_one_way_for_long_is_no_fault(tmp_path: Path) -> None:
+    """Warnings are errors here."""
+    found = evolve(lambda found, _: found[:, -1], np.zeros(200), settings(population=64), tmp_path, Noise(1))
+    assert found.mean[-1] > 3
+
+
 def test_its_library_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gdl_core.training.evolve.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"gdl-toolkit\[world\]"):
