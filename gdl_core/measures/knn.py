@@ -42,6 +42,8 @@ def measure(subject: Subject) -> list[Measurement]:
     for name, column in columns.items():
         known = torch.from_numpy(column.values[train].astype(np.int64))
         true = torch.from_numpy(column.values[held_out].astype(np.int64))
+        if not len(np.intersect1d(known, true)):
+            continue  # such as whole pieces that are held out: there is nothing to be right about
         accuracy = knn_accuracy(subject.train_codes, known, subject.held_out_codes, true)
         margin = 1.96 * sqrt(accuracy * (1 - accuracy) / len(true))
         baselines = {"commonest label": float((true == known.bincount().argmax()).double().mean())}

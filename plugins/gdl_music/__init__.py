@@ -17,17 +17,17 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
     yield DatasetSpec(
         "chorales", "Bach's chorales in four voices, bar after bar; columns mode, tonic and piece.",
         target="gdl_music.corpora:build_chorales", config="gdl_music.config:ChoralesConfig", extra="music",
-        licence=_CORPUS, makes="notes", version=2, packages=("music21",),
+        licence=_CORPUS, makes="notes", version=3, packages=("music21",),
     )  # fmt: skip
     yield DatasetSpec(
         "tunes", "Tunes of O'Neill, Ryan and Aird, bar after bar; columns mode, tonic and piece.",
         target="gdl_music.corpora:build_tunes", config="gdl_music.config:TunesConfig", extra="music",
-        licence=_CORPUS, makes="notes", version=2, packages=("music21",),
+        licence=_CORPUS, makes="notes", version=3, packages=("music21",),
     )  # fmt: skip
     yield DatasetSpec(
         "midi", "Your own MIDI files, bar after bar.",
         target="gdl_music.midi_files:build", config="gdl_music.config:MidiConfig", extra="music", licence="yours",
-        makes="notes", version=2,
+        makes="notes", version=3,
     )  # fmt: skip
 
 
@@ -74,6 +74,10 @@ def gdl_measures() -> Iterable[MeasureSpec]:
     yield MeasureSpec(
         "notes", "How many notes of held-out music come back after encoding and decoding.",
         target=f"{home}.notes:measure", roles=("encodes", "decodes"), kinds=("notes",),
+    )  # fmt: skip
+    yield MeasureSpec(
+        "way", "Whether a morph goes from one tune to the other and nowhere else.",
+        target=f"{home}.way:measure", roles=("encodes", "decodes"), kinds=("notes",),
     )  # fmt: skip
     yield MeasureSpec(
         "surprise", "Bits a step of held-out music, beside a Markov chain.",

@@ -38,6 +38,7 @@ class Grid:
         programs: the instrument of each, numbered as in General MIDI from 0 on.
         steps: of a quarter note.
         tempo: quarter notes a minute.
+        transpose: semitones up and down by which what is trained on is transposed besides.
     """
 
     low: int
@@ -47,6 +48,7 @@ class Grid:
     programs: tuple[int, ...] = (0,)
     steps: int = 4
     tempo: float = 100.0
+    transpose: int = 0
     kind: Kind = "notes"
 
     @property
@@ -59,6 +61,7 @@ class Grid:
         return {
             "low": self.low, "high": self.high, "length": self.length, "voices": list(self.voices),
             "programs": list(self.programs), "steps": self.steps, "tempo": self.tempo,
+            "transpose": self.transpose,
         }  # fmt: skip
 
     def of_length(self, length: int) -> Grid:
@@ -147,10 +150,17 @@ def read_grid(told: Mapping[str, Any]) -> Grid:
         grid = Grid(
             int(told["low"]), int(told["high"]), int(told["length"]), tuple(map(str, told["voices"])),
             tuple(map(int, told["programs"])), int(told["steps"]), float(told["tempo"]),
+            int(told.get("transpose", 0)),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("the settings do not say what the notes are; the model file is damaged") from error
-    fits = 0 <= grid.low <= grid.high <= 127 and grid.length > 0 and grid.steps > 0 and 1 <= grid.tempo <= 1000
+    fits = (
+        0 <= grid.low <= grid.high <= 127
+        and 0 <= grid.transpose <= 11
+        and grid.length > 0
+        and grid.steps > 0
+        and 1 <= grid.tempo <= 1000
+    )
     if not fits or len(grid.programs) != len(grid.voices) or not all(0 <= number < 128 for number in grid.programs):
         raise DataError("the settings tell of notes that there cannot be; the model file is damaged")
     return grid

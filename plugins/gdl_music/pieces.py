@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 
 import numpy as np
@@ -13,12 +12,13 @@ from gdl_core.data.dataset import Dataset, fingerprint
 from gdl_core.data.split import split
 from gdl_core.errors import DataError
 from gdl_core.values import Column
+from gdl_music.families import families, runs
 from gdl_music.grid import HOLD, REST, Grid
 from gdl_music.midi_reading import BEATS
 from gdl_music.scores import Score
 
 _HIGHEST = 127  # pitch of MIDI
-_OPENING = 9  # notes by which melodies are known: a phrase has about as many
+_CLOSE = 1e-6
 _FIFTHS = ("F", "C", "G", "D", "A", "E", "B")
 
 
@@ -37,8 +37,9 @@ def samples(
 ) -> Dataset:
     """Return pieces of `bars` bars of 4/4; whole scores are held out, and no transposed ones are.
 
-    Scores of one family go to one side: those whose first voice opens alike, in whatever key. Bach set many a melody
-    more than once, and books of tunes share theirs.
+    Scores of one family go to one side (see `gdl_music.families`): Bach set many a melody more than once, and books of
+    tunes share theirs. Which families are held out does not depend on how scores are cut, so that what is held out
+    here is not trained on by bars of another number.
 
     The columns `mode` and `tonic` say what key a score is in, transposed with it, where that is known; `piece` says
     which it is.
@@ -55,20 +56,16 @@ def samples(
     high = max(note[2] for score in fitting for voice in score.voices for note in voice) + transpose
     if low < 0 or high > _HIGHEST:
         raise DataError(f"{name}: transposed by {transpose}, notes go from {low} to {high}, but there are 0 to 127")
-    grid = Grid(low, high, round(bars * BEATS * 4), tuple(voices), tuple(programs), tempo=tempo)
+    grid = Grid(low, high, round(bars * BEATS * 4), tuple(voices), tuple(programs), tempo=tempo, transpose=transpose)
     cut = {number: found for number, score in enumerate(fitting) if (found := _cut(score, grid, bars, hop, 0))}
     if not cut:
         raise DataError(f"{name}: none of {len(fitting)} pieces has {bars} bars in a row; ask for fewer bars")
     if len(cut) == 1 and held_out:
         raise DataError(f"{name}: of one piece with {bars} bars in a row none can be held out; set 'held_out' to 0")
-    families: dict[object, list[int]] = {}
-    for number in cut:
-        families.setdefault(_opening(fitting[number]), []).append(number)
-    if len(families) == 1 and held_out:
-        context.note(f"{name}: all pieces open with the same notes; what is held out is not unheard")
-        families = {number: [number] for number in cut}
-    drawn = set(split(len(families), held_out, context.noise.stream("split")).tolist())
-    out = {number for place, members in enumerate(families.values()) if place in drawn for number in members}
+    if len(cut) < len(fitting):
+        left = len(fitting) - len(cut)
+        context.note(f"{name}: {left} of {len(fitting)} pieces have no {bars} bars in a row on sixteenths: left out")
+    out = _held_out(name, fitting, cut.keys(), held_out, context)
     rows, owner, shifts = [], [], []
     for number, plain in cut.items():
         for shift in range(-transpose, transpose + 1) if number not in out else (0,):
@@ -89,28 +86,41 @@ def _whole(score: Score) -> bool:
     return bool(score.bars) and (BEATS / score.bar).is_integer()
 
 
-def _opening(score: Score) -> tuple[int, ...]:
-    """Return the steps between the first notes of a score's first voice, in semitones: the same in every key."""
-    pitches = [pitch for _, _, pitch in score.voices[0][:_OPENING]]
-    return tuple(after - before for before, after in pairwise(pitches))
+def _held_out(
+    name: str, scores: Sequence[Score], usable: Iterable[int], share: float, context: BuildContext
+) -> set[int]:
+    """Return the numbers of scores that are held out, with some on either side that are of use."""
+    noise = context.noise.stream("split")
+    usable = sorted(usable)
+    for some in (range(len(scores)), usable):
+        members = families([scores[number] for number in some])
+        if len(members) == 1 and share:
+            context.note(f"{name}: all pieces are alike somewhere; what is held out is not unheard")
+            members = [[place] for place in range(len(some))]
+        drawn = split(len(members), share, noise).tolist()
+        out = {some[place] for family in drawn for place in members[family]}
+        if not share or 0 < len(out.intersection(usable)) < len(usable):
+            return out
+    raise DataError(f"{name}: {len(usable)} pieces are too few to hold some out; set 'held_out' to 0")
 
 
 def _cut(score: Score, grid: Grid, bars: int, hop: int, shift: int) -> list[np.ndarray]:
-    """Return the samples of a score, int16 (voices, length) each, but for those that are mostly rests."""
+    """Return the samples of a score, int16 (voices, length) each, but for those that are mostly rests, or have notes
+    between the steps of the grid.
+    """
     last = max(start + length for voice in score.voices for start, length, _ in voice)
     upbeat = score.bars[0] % BEATS
     end = upbeat + ceil((last - upbeat) / BEATS - 1e-6) * BEATS  # a bar may end in a rest
-    begins = set(score.bars)
-    every = round(BEATS / score.bar)
     found, lasts = [], bars * BEATS
-    for start in score.bars[:: every * hop]:
-        whole = all(any(abs(start + bar * BEATS - begin) < 1e-6 for begin in begins) for bar in range(1, bars))
-        if not whole or start + lasts > end + 1e-6:
-            continue
-        moved = (np.array(voice).reshape(-1, 3) + np.array([0, 0, shift]) for voice in score.voices)
-        rows = np.stack([grid.codes(notes, grid.length, start) for notes in moved])
-        if (rows == REST).mean() < 0.5 and (rows > HOLD).any(1).all():
-            found.append(rows)
+    for first, stop in runs(score):
+        for number in range(int((min(stop, end) - first - lasts + _CLOSE) // (hop * BEATS)) + 1):
+            start = first + number * hop * BEATS
+            if any(begin < start + lasts and start < until for begin, until in score.between):
+                continue
+            moved = (np.array(voice).reshape(-1, 3) + np.array([0, 0, shift]) for voice in score.voices)
+            rows = np.stack([grid.codes(notes, grid.length, start) for notes in moved])
+            if (rows == REST).mean() < 0.5 and (rows > HOLD).any(1).all():
+                found.append(rows)
     return found
 
 

@@ -17,7 +17,7 @@ from gdl_core.errors import DataError, MissingExtraError
 from gdl_core.files import cache_folder, cannot_write, write_atomically
 
 FOLDER = "music"
-_VERSION = 1
+_VERSION = 2
 _GRID = 1 / 4  # of a quarter note
 _CLOSE = 1e-3
 
@@ -36,6 +36,7 @@ class Score:
         bar: length of a bar in quarter notes.
         tonic: of the key, like "F#"; empty where it is not known.
         mode: "major" or "minor", or empty.
+        between: when notes sound that begin or end between sixteenths, each with its end.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Score:
     bar: float
     tonic: str
     mode: str
+    between: tuple[tuple[float, float], ...] = ()
 
 
 def chorales(context: BuildContext) -> list[Score]:
@@ -65,31 +67,33 @@ def tunes(context: BuildContext) -> list[Score]:
 
 
 def score_of(stream: Any, name: str, voices: int) -> Score | None:
-    """Return a score of music21 as notes; None where it has another number of parts, or notes between sixteenths."""
+    """Return a score of music21 as notes; None where it has another number of parts, or no notes."""
     from music21 import stream as streams
 
     parts = list(stream.parts) or [stream]
     if len(parts) != voices:
         return None
-    found, off, all_notes = [], 0, 0
+    found: list[tuple[Note, ...]] = []
+    between: set[tuple[float, float]] = set()
     for part in parts:
         notes: list[Note] = []
         for element in part.stripTies().flatten().notes:
             start, length = float(element.offset), float(element.quarterLength)
             if length <= 0 or not element.pitches:  # a grace note, or a chord symbol
                 continue
-            all_notes += 1
-            off += _off(start) or _off(length)
+            if _off(start) or _off(length):
+                between.add((start, start + length))
             notes.append((start, length, int(max(pitch.midi for pitch in element.pitches))))
         found.append(tuple(notes))
-    if not all_notes or off:
+    if not any(found):
         return None
     measures = [m for m in parts[0].recurse().getElementsByClass(streams.Measure) if not m.paddingLeft]
     signature = stream.recurse().getElementsByClass("TimeSignature").first()
     bar = float(signature.barDuration.quarterLength) if signature is not None else 4.0
     key = stream.analyze("key")
     bars = tuple(float(m.offset) for m in measures if abs(float(m.duration.quarterLength) - bar) < _CLOSE)
-    return Score(name, tuple(found), bars, bar, str(key.tonic.name).replace("-", "b"), str(key.mode))
+    tonic = str(key.tonic.name).replace("-", "b")
+    return Score(name, tuple(found), bars, bar, tonic, str(key.mode), tuple(sorted(between)))
 
 
 def _off(time: float) -> bool:
@@ -156,6 +160,7 @@ def _read(path: Path) -> list[Score] | None:
             Score(
                 one["name"], tuple(tuple((n[0], n[1], n[2]) for n in voice) for voice in one["voices"]),
                 tuple(one["bars"]), one["bar"], one["tonic"], one["mode"],
+                tuple((span[0], span[1]) for span in one["between"]),
             )
             for one in told
         ]  # fmt: skip

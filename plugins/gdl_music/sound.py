@@ -117,6 +117,8 @@ def _waves(tune: Tune) -> NDArray[np.float64]:
             instrument.notes.append(note)
         midi.instruments.append(instrument)
     wanted = round((tune.beats * second + _TAIL) * RATE)
+    if not len(tune.notes):
+        return np.zeros(wanted)
     made = midi.fluidsynth(fs=RATE) if has_fluidsynth() else midi.synthesize(fs=RATE)
     fitted = np.zeros(wanted)
     made = np.asarray(made, dtype=np.float64)[:wanted]

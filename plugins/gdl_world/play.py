@@ -102,10 +102,8 @@ def dream_returns(
 class AgentPolicy:
     """An agent, or a population of its controllers, as a policy; the noise of z is a function of seed and time."""
 
-    def __init__(
-        self, agent: Agent, parameters: Tensor | None = None, listen: Callable[[Tensor], None] | None = None
-    ) -> None:
-        self.agent, self.parameters, self.listen = agent, parameters, listen
+    def __init__(self, agent: Agent, parameters: Tensor | None = None) -> None:
+        self.agent, self.parameters = agent, parameters
 
     def begin(self, seeds: Sequence[int]) -> None:
         """Forget what was."""
@@ -121,11 +119,10 @@ class AgentPolicy:
 
     @torch.no_grad()
     def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
-        """Return what the controllers say."""
+        """Return what the controllers say; `known` is then what they knew, (rows, features)."""
         device = self.agent.device
         self.z = points(self.agent.look(to_input(frames, device)), self.seeds, torch.from_numpy(times).to(device))
-        if self.listen is not None:
-            self.listen(self.agent.know(self.z, self.state))
+        self.known = self.agent.know(self.z, self.state)
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result
@@ -201,16 +198,17 @@ def played(
     seeds: Sequence[int],
     stop: Callable[[], None] = lambda: None,
     choose: Callable[[NDArray[np.int64]], None] = lambda episodes: None,
+    see: See | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Play any number of episodes, so many at once as the environment allows; return what each earned, and its steps.
 
     Args:
         env: the real environment; what is made of it is closed again.
-        policy, seeds, stop, choose: as in `play`.
+        policy, seeds, stop, choose, see: as in `play`.
     """
     worlds = env.make(min(env.most, len(seeds)))
     try:
-        earned, steps, _ = play(worlds, policy, seeds, env.cap, stop=stop, choose=choose)
+        earned, steps, _ = play(worlds, policy, seeds, env.cap, see, stop, choose)
     finally:
         worlds.close()
     return earned, steps

@@ -7,9 +7,10 @@ ruled by what is constant in it, and evolution would first have to unlearn that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gdl_core.noise import Noise
@@ -62,12 +63,16 @@ def standardise(
         dream_returns(agent, drawn.to(agent.device), where, torch.tensor(seeds), stop, listen=moments)
     else:
         each = drawn.repeat_interleave(len(seeds), dim=0).to(agent.device)
-        policy = AgentPolicy(agent, listen=moments)
+        policy = AgentPolicy(agent)
 
         def choose(episodes: object) -> None:
             policy.parameters = each[torch.as_tensor(episodes)]
 
-        played(where, policy, list(seeds) * _CANDIDATES, stop, choose)
+        def see(*what: NDArray[Any]) -> None:
+            live = torch.from_numpy(what[-1])  # a row whose episode is over stands still, and is not met
+            moments(policy.known[live.to(agent.device)])
+
+        played(where, policy, list(seeds) * _CANDIDATES, stop, choose, see)
     mean, deviation = moments.of()
     agent.shift.copy_(mean)
     agent.scale.copy_(1.0 / deviation.clamp_min(_LEAST))

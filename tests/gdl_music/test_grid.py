@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import mido
 
 from gdl_music import midi
 from gdl_music.config import MidiConfig
+from gdl_music.families import families, runs
 from gdl_music.grid import HOLD, REST, Grid, read_grid
 from gdl_music.midi_files import build, top
 from gdl_music.midi_reading import sorted_notes
@@ -177,5 +179,62 @@ def test_settings_of_one_melody_are_on_one_side(tmp_path: Path) -> None:
     around = Around(tmp_path)
     asked = {"bars": 2, "hop": 1, "transpose": 0, "held_out": 0.5, "tempo": 90.0}
     data = samples("toys", scores[::8], ["melody"], [0], around, **asked)
-    assert around.notes == ["toys: all pieces open with the same notes; what is held out is not unheard"]
+    assert around.notes == ["toys: all pieces are alike somewhere; what is held out is not unheard"]
     assert len(data.held_out) == 2 * 3, "there is something to measure with nevertheless"
+
+
+def test_what_is_held_out_does_not_depend_on_the_number_of_bars(tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    scores = []
+    for number in range(40):
+        pitches = draw.integers(50, 70, 4 * (2 + number % 5)).tolist()
+        notes = tuple((float(beat), 1.0, pitch) for beat, pitch in enumerate(pitches))
+        scores.append(
+            Score(f"{number}", (notes,), tuple(4.0 * bar for bar in range(2 + number % 5)), 4.0, "C", "major")
+        )
+    sides: dict[str, bool] = {}
+    for bars in (2, 4, 6):
+        data = samples(
+            "toys", scores, ["melody"], [0], Around(tmp_path),
+            bars=bars, hop=1, transpose=0, held_out=0.3, tempo=90.0,
+        )  # fmt: skip
+        pieces = data.column("piece")
+        for side, rows in ((True, data.held_out), (False, data.train)):
+            for code in np.unique(pieces.values[rows]):
+                assert sides.setdefault(pieces.names[code], side) == side
+    assert len(sides) == 40
+
+
+def test_a_bar_that_is_parted_in_two_is_one_and_windows_keep_step() -> None:
+    parted = replace(_score("parted", 8, 60), bars=(0.0, 4.0, 12.0, 16.0, 20.0, 28.0))  # 8 and 24 are in two parts
+    assert list(runs(parted)) == [(0.0, 32.0)]
+    half = replace(parted, bar=2.0, bars=(0.0, 2.0, 6.0, 8.0, 11.0, 13.0))  # 4 is parted; an odd one before 11
+    assert list(runs(half)) == [(0.0, 10.0), (11.0, 15.0)]
+    assert list(runs(replace(parted, bars=(0.0, 12.0)))) == [(0.0, 4.0), (12.0, 16.0)], "three bars are not one"
+
+
+def test_windows_with_notes_between_sixteenths_are_left_out(tmp_path: Path) -> None:
+    scores = [replace(_score(f"{n}", 8, 60, n + 1), between=((13.0, 13.3),) if n == 0 else ()) for n in range(2)]
+    data = _samples(scores, tmp_path, held_out=0.5)
+    pieces = data.column("piece").values
+    assert [int((pieces == number).sum()) for number in (0, 1)] == [5, 7], "those from bars 3 and 4 on are not"
+    around = Around(tmp_path)
+    with pytest.raises(DataError, match="of one piece with 2 bars"):
+        samples("toys", [replace(scores[0], between=((0.0, 32.0),)), scores[1]], ["melody"], [0], around,
+                bars=2, hop=1, transpose=0, held_out=0.5, tempo=90.0)  # fmt: skip
+
+
+def test_melodies_that_are_alike_somewhere_are_one_family() -> None:
+    draw = np.random.default_rng(5)
+    tunes = [draw.integers(50, 70, 32) for _ in range(5)]
+    tunes[2][12:28] = tunes[0][4:20] + 3  # four bars, in another key
+    tunes[3][:8] = tunes[1][:8] - 2  # the opening
+    tunes[4][13:29] = tunes[0][4:20]  # the same four bars, but not where a bar begins
+    scores = []
+    for number, tune in enumerate(tunes):
+        notes = [(float(beat), 1.0, int(pitch)) for beat, pitch in enumerate(tune)]
+        if number == 2:  # a passing note between the beats is no other melody
+            notes = [part for start, _, pitch in notes for part in ((start, 0.5, pitch), (start + 0.5, 0.5, pitch + 1))]
+        scores.append(Score(f"{number}", (tuple(notes),), tuple(4.0 * bar for bar in range(8)), 4.0, "C", "major"))
+    assert families(scores) == [[0, 2], [1, 3], [4]]
+    assert families([replace(score, voices=((),)) for score in scores[:2]]) == [[0], [1]]

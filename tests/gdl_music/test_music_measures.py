@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from gdl_music.config import MusicTransformerConfig, MusicVAEConfig
 from gdl_music.grid import FIRST, Grid
 from gdl_music.markov import Markov
 from gdl_music.measures import notes, statistics, surprise
+from gdl_music.measures import way as measured
 from gdl_music.music_transformer import MusicTransformer
 from gdl_music.music_vae import MusicVAE
 
@@ -55,6 +57,10 @@ def test_voices_are_looked_at_together() -> None:
     assert statistics.parallels(fifths, GRID) == 100 / 8
     assert statistics.parallels(_codes("h---h---", "a---a---"), GRID) == 0, "nobody moves"
     assert statistics.parallels(_codes("e---g---", "a---c---"), GRID) == 0, "thirds may"
+    assert statistics.parallels(_codes("h---t---", "a---m---"), GRID) == 100 / 8, "a fifth to a fifth, far up"
+    assert statistics.parallels(_codes("h---m---", "a---a---"), GRID) == 0, "one stays"
+    assert statistics.parallels(_codes("h---c---", "a---h---"), GRID) == 0, "a fifth to a fourth, crossed"
+    assert statistics.parallels(_codes("h---t---", "m---e---"), GRID) == 0, "in opposite directions"
     assert statistics.dissonance(_codes("b---e---", "a---a---"), GRID) == 0.5
     assert statistics.dissonance(_codes("........", "a---a---"), GRID) == 0
     assert statistics.crossings(_codes("a---e---", "c---c---"), GRID) == 0.5
@@ -64,6 +70,9 @@ def test_a_chain_knows_what_follows_what() -> None:
     codes = np.tile(_codes("acacacac", "h-------"), (50, 1, 1))
     chain = Markov(codes, GRID.size)
     made = chain.sample(200, 8, Noise(1))
+    held = Markov(np.tile(_codes("a-c-a-c-"), (50, 1, 1)), GRID.size).sample(200, 8, Noise(1))[:, 0]
+    after = held[:, 2:][(held[:, :-2] == FIRST) & (held[:, 1:-1] == 1)]
+    assert (after == FIRST + 2).mean() > 0.6, "it knows what is held"
     follows = made[:, 0, 1:][made[:, 0, :-1] == FIRST] == FIRST + 2
     assert follows.mean() > 0.8
     assert np.array_equal(chain.sample(3, 8, Noise(1).at(2)), made[2:5])
@@ -78,6 +87,34 @@ def _data() -> Dataset:
     codes = draw.integers(FIRST, GRID.size, (60, 2, 8))
     codes[:, :, 1::2] = 1
     return Dataset("toys", codes.astype(np.int16), {}, np.arange(0, 60, 5), "0", form=GRID)
+
+
+def test_held_out_music_is_compared_in_the_keys_that_were_trained_on() -> None:
+    wide = replace(GRID, transpose=1)
+    codes = _codes("b---b---", "b-......")
+    counts = statistics._in_every_key(statistics.pitch_classes, codes, wide)
+    assert counts.tolist() == [10, 10, 10] + [0] * 9
+    assert np.array_equal(
+        statistics._in_every_key(statistics.intervals, codes, wide), 3 * statistics.intervals(codes, GRID)
+    )
+
+
+def test_the_chain_learns_from_all_that_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_model(
+        MusicTransformer, MusicTransformerConfig(layers=1, heads=1, width=8, bar=8, grid=GRID.told()), (2, 8), Noise(1)
+    )
+    subject = Subject(described(model.eval(), "music/music_transformer"), _data(), Noise(0), limit=5)
+    told: list[int] = []
+
+    class Counted(Markov):
+        def __init__(self, codes: np.ndarray, size: int) -> None:
+            told.append(len(codes))
+            super().__init__(codes, size)
+
+    for module in (statistics, surprise):
+        monkeypatch.setattr(module, "Markov", Counted)
+        module.measure(subject)
+    assert told == [48, 48]
 
 
 def test_rows_stand_beside_their_baselines() -> None:
@@ -112,3 +149,12 @@ def test_notes_that_come_back_are_counted() -> None:
     assert recall.value == pytest.approx(hits / (codes >= FIRST).sum())
     assert precision.value == pytest.approx(hits / (8 * len(codes)))
     assert right.value == pytest.approx(hits / codes.size)
+
+
+def test_a_morph_is_followed_from_tune_to_tune() -> None:
+    first, second = _codes("a-b-c-d-", "a-------"), _codes("a-i-k---", "m---m---")
+    way = np.stack((first, np.where(np.arange(8) < 4, first, second), second), axis=1)
+    assert way.shape == (1, 3, 2, 8)
+    assert measured.shared(way, 0).tolist() == [1.0, 3 / 5, 1 / 5]
+    assert measured.shared(way, -1).tolist() == [1 / 5, 3 / 5, 1.0]
+    assert measured.drift(np.array([[1.0, 2.0, 5.0], [4.0, 5.0, 2.0]])).tolist() == [0.0, 0.0, 3.0]

@@ -44,7 +44,10 @@ def test_tied_notes_are_one_and_bars_stay_whole() -> None:
 def test_others_are_left_out() -> None:
     assert score_of(_stream(_part((0, 4, 60))), "it", 2) is None, "one voice"
     between = _part((0, 1 / 3, 60), (1 / 3, 1 / 3, 62), (2 / 3, 1 / 3, 64), (1, 3, 60))
-    assert score_of(_stream(between), "it", 1) is None, "between sixteenths"
+    found = score_of(_stream(between), "it", 1)
+    assert found is not None
+    assert found.between == ((0.0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1.0))
+    assert score_of(_stream(_part()), "it", 1) is None, "no notes"
 
 
 def test_scores_are_kept_and_a_broken_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

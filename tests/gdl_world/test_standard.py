@@ -17,7 +17,7 @@ from gdl_core.values import TrainedModel
 from gdl_world.controller import decide
 from gdl_world.dream import Dream
 from gdl_world.environment import Actions, Environment
-from gdl_world.play import AgentPolicy, dream_returns, played
+from gdl_world.play import AgentPolicy, dream_returns, play
 from gdl_world.standard import standardise
 
 
@@ -33,9 +33,10 @@ def test_what_random_controllers_meet_has_standard_units(where: Dream | Environm
     if isinstance(where, Dream):
         dream_returns(player, drawn, where, torch.tensor(seeds), listen=met.append)
     else:
-        policy = AgentPolicy(player, drawn.repeat_interleave(3, 0), met.append)
-        object.__setattr__(where, "most", 48)
-        played(where, policy, seeds * 16)
+        for parameters in drawn:  # each alone, so that none stands still while others go on
+            for seed in seeds:
+                policy = AgentPolicy(player, parameters[None])
+                play(where.make(1), policy, [seed], where.cap, lambda *_, of=policy: met.append(of.known))
     known = torch.cat(met)
     assert len(known) > 100
     units = (known - shift) * scale

@@ -36,7 +36,7 @@ def measure(subject: Subject) -> list[Measurement]:
     assert isinstance(grid, Grid)
     held_out = _codes(subject, subject.held_out[_some(subject, len(subject.held_out))])
     n, _, steps = held_out.shape
-    train = _codes(subject, subject.train)
+    train = _codes(subject, subject.dataset.train)
     markov = Markov(train, grid.size)
     noise = subject.noise.stream("statistics")
     made = {
@@ -46,11 +46,12 @@ def measure(subject: Subject) -> list[Measurement]:
         "even noise": (noise.stream("even").uniform(n, held_out.shape[1:]).numpy() * grid.size).astype(np.int64),
     }
     found = []
+    note = "from held-out music" + (f" in {2 * grid.transpose + 1} keys, as trained on" if grid.transpose else "")
     for name, count in HISTOGRAMS.items():
-        real = _shares(count(held_out, grid))
+        real = _shares(_in_every_key(count, held_out, grid))
         away = {kind: float(np.abs(_shares(count(codes, grid)) - real).sum() / 2) for kind, codes in made.items()}
         value = away.pop("")
-        found.append(Measurement(f"{name}, total variation", value, "", "lower", away, n, "from held-out music"))
+        found.append(Measurement(f"{name}, total variation", value, "", "lower", away, n, note))
     for name, number in NUMBERS.items():
         if held_out.shape[1] == 1 and name != "rests":
             continue  # of several voices
@@ -60,6 +61,12 @@ def measure(subject: Subject) -> list[Measurement]:
             Measurement(name, value, "", "none", {"held-out samples": number(held_out, grid), **told}, n, _NOTES[name])
         )
     return found
+
+
+def _in_every_key(count: Callable[[Codes, Grid], Floats], codes: Codes, grid: Grid) -> Floats:
+    """Return what is counted in music that is transposed as far up and down as training samples are."""
+    shifts = range(-grid.transpose, grid.transpose + 1)
+    return np.sum([count(np.where(codes >= FIRST, codes + shift, codes), grid) for shift in shifts], axis=0)
 
 
 def sounding(codes: Codes, grid: Grid) -> Codes:
@@ -107,15 +114,17 @@ def ranges(codes: Codes, grid: Grid) -> Floats:
 
 
 def parallels(codes: Codes, grid: Grid) -> float:
-    """Return how often, of 100 steps, two voices move together from a fifth to a fifth or an octave to an octave."""
+    """Return how often, of 100 steps, two voices move in one direction from a fifth to a fifth, or from an octave or
+    unison to another.
+    """
     pitch = sounding(codes, grid)
     total = 0
     for upper in range(codes.shape[1]):
         for lower in range(upper + 1, codes.shape[1]):
             one, other = pitch[:, upper], pitch[:, lower]
-            apart = (one - other) % 12
+            apart = np.abs(one - other) % 12
             both = (one[:, 1:] >= 0) & (other[:, 1:] >= 0) & (one[:, :-1] >= 0) & (other[:, :-1] >= 0)
-            moved = (np.diff(one) != 0) & (np.diff(other) != 0)
+            moved = (np.diff(one) != 0) & (np.sign(np.diff(one)) == np.sign(np.diff(other)))
             same = apart[:, 1:] == apart[:, :-1]
             total += int((both & moved & same & np.isin(apart[:, 1:], _PERFECT)).sum())
     return float(100.0 * total / (codes.shape[0] * codes.shape[2]))

@@ -17,7 +17,7 @@ def measure(subject: Subject) -> list[Measurement]:
     grid = subject.dataset.form
     assert isinstance(grid, Grid)
     data = subject.dataset
-    held_out, train = (data.tensor(rows).numpy().astype(np.int64) for rows in (subject.held_out, subject.train))
+    held_out, train = (data.tensor(rows).numpy().astype(np.int64) for rows in (subject.held_out, data.train))
     steps = held_out.shape[0] * held_out.shape[2]
     noise = subject.noise.stream("surprise")
     order = noise.stream("train").permutation(len(subject.train)).numpy()[: len(held_out)]

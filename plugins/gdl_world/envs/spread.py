@@ -22,7 +22,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from gdl_core.errors import GdlError
-from gdl_world.envs.signals import deaf
+from gdl_world.envs.signals import deaf, deaf_children
 from gdl_world.rows import Seeds, seeds_of, set_up, wanted_rows
 
 _PATIENCE = 300.0  # seconds without a word from a worker after which it is given up
@@ -63,7 +63,8 @@ class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
                 ours, theirs = context.Pipe()
                 place = (self._memory.name, rows, shape, int(share[0]), len(share))
                 process = context.Process(target=_work, args=(theirs, name, settings, place), daemon=True)
-                process.start()
+                with deaf_children():  # before it can say so itself, it imports a lot
+                    process.start()
                 theirs.close()
                 self._pipes.append(ours)
                 self._processes.append(process)
@@ -126,9 +127,9 @@ class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
         self._pipes, self._processes = [], []
         if hasattr(self, "_frames"):
             del self._frames
-        with suppress(OSError, FileNotFoundError, BufferError):
-            self._memory.close()
-            self._memory.unlink()
+        for give_back in (self._memory.close, self._memory.unlink):
+            with suppress(OSError, BufferError):
+                give_back()
 
 
 Place = tuple[str, int, tuple[int, int, int], int, int]

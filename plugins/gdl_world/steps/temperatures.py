@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -21,8 +21,8 @@ class Arguments(StepArguments):
 
     dream: EnvironmentInput = Field(description="a dream")
     agent: AgentModel = Field(description="who plays")
-    temperatures: list[float] = Field(
-        [0.1, 0.5, 1.0, 1.3], min_length=1, max_length=12, description="how uncertain it is, from 0 on"
+    temperatures: list[Annotated[float, Field(ge=0, le=10)]] = Field(
+        [0.1, 0.5, 1.0, 1.3], min_length=1, max_length=12, description="how uncertain it is, from 0 to 10"
     )
     steps: int = Field(300, ge=2, le=10_000, description="steps at most")
     fps: float = Field(20.0, gt=0, le=120, description="frames a second")
@@ -41,8 +41,6 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
 
     if arguments.dream.dream is None:
         raise DataError("temperatures needs a dream (do: dream)")
-    if not all(0 <= temperature <= 10 for temperature in arguments.temperatures):
-        raise DataError("temperatures should lie between 0 and 10")
     agent = is_a(arguments.agent, Agent, "that evolve made")
     need_dream(agent, arguments.dream.dream)
     dream = moved(arguments.dream.dream, "cpu")
