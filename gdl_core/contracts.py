@@ -116,6 +116,8 @@ class Player:
     weight_decay: float = 0.0
     decay: Literal["none", "cosine"] = "none"
     """How the learning rate falls: not at all, or along half a cosine to a hundredth of itself at the end."""
+    warmup: float = 0.0
+    """Share of the training over which the learning rate rises to what it is to be."""
     after: Callable[[], None] | None = None
     """Called after each of its steps, still in its turn: to hold weights within bounds, say."""
 

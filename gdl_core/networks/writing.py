@@ -28,14 +28,18 @@ def write(
     more: Callable[[int, int], Tensor] | None = None,
     allowed: Callable[[int], Tensor] | None = None,
     tell: Callable[[Tensor], None] = lambda codes: None,
+    unit: int = 1,
 ) -> Tensor:
     """Return codes that follow beginnings, int64 (batch, pieces).
 
-    A row depends on its own beginning and noise alone, and a longer one begins as a shorter one does.
+    A row depends on its own beginning and noise alone, and a longer one begins as a shorter one does. What is longer
+    than the network's window is written in windows that begin as those of the training do: the first code of `begun`,
+    then the last three quarters of what there is. Without it attention has lost what it leans upon (Xiao et al. 2023,
+    arXiv:2309.17453).
 
     Args:
-        network: says how probable each piece is; with rotary positions there may be any number of pieces.
-        begun: int64 (batch, codes), at least one.
+        network: says how probable each piece is.
+        begun: int64 (batch, codes), at least one: what a sample begins with, then its first pieces.
         pieces: how many to add.
         noise: row i belongs to row i.
         temperature, top_k, top_p: see `choose`.
@@ -45,12 +49,17 @@ def write(
             `begun` is 0.
         allowed: called with the number of an added piece, which codes it may be, bool (size,).
         tell: told each new piece, (batch,); it may raise.
+        unit: windows begin at multiples of so many pieces.
     """
-    cache, now = network.remember(), begun[:, -network.shape.length :]
-    start = begun.shape[1] - now.shape[1]
+    room = network.shape.length
+    cache, start, now = network.remember(), 0, begun
+    whole = begun
     found: list[Tensor] = []
     over = torch.zeros(len(begun), dtype=torch.bool, device=begun.device)
     for place in range(pieces):
+        if cache.read + now.shape[1] > room:
+            start = _window(whole.shape[1], room, unit)
+            cache, now = network.remember(), torch.cat((begun[:, :1], whole[:, start + 1 :]), dim=1)
         known = None if more is None else more(start, now.shape[1])
         logits = network(now, cache, known)[:, -1].float()
         start += now.shape[1]
@@ -71,5 +80,13 @@ def write(
         if end is not None and bool(over.all()):
             break
         now = code[:, None]
+        whole = torch.cat((whole, now), dim=1)
     text = torch.stack(found, dim=1) if found else begun.new_empty(len(begun), 0)
     return F.pad(text, (0, pieces - text.shape[1]), value=0 if end is None else end)
+
+
+def _window(codes: int, room: int, unit: int) -> int:
+    """Return where a window begins that goes on after so many codes, the first of which belongs to every window."""
+    least = codes - 1 - max(3 * room // 4, 1)
+    start = -(-least // unit) * unit
+    return start if start < codes - 1 else least

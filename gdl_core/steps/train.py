@@ -149,7 +149,10 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     config = _config(registry.load(spec, "config"), arguments, spec)
     model_class: type[Model] = registry.load(spec, "target")
     _check_spec(spec, model_class)
-    config = model_class.fit_config(config, data)
+    asked, config = config, model_class.fit_config(config, data)
+    for name in arguments.settings:
+        if (told := getattr(config, name, None)) != getattr(asked, name, None):
+            context.note(f"train: {name} is not as it was set; for {data.name} it is {str(told)[:_LETTERS]}")
     model = build_model(model_class, config, data.shape, context.noise)
     if begin is not None:
         _take_weights(model, begin, arguments.settings)

@@ -33,10 +33,13 @@ class Seat:
 
     def set_rate(self, progress: float) -> None:
         """Set the learning rate for this share of the training."""
-        if self.player.decay == "cosine":
-            self.optimiser.param_groups[0]["lr"] = self.player.lr * (
-                0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-            )
+        player, progress = self.player, min(progress, 1.0)
+        rate = player.lr
+        if player.decay == "cosine":
+            rate *= 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress))
+        if progress < player.warmup:
+            rate *= max(progress / player.warmup, 0.01)
+        self.optimiser.param_groups[0]["lr"] = rate
 
 
 def make_optimiser(player: Player, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

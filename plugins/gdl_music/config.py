@@ -79,6 +79,7 @@ class MusicTransformerConfig(Settings):
     lr: float = Field(1e-3, gt=0, le=1, description="learning rate of AdamW")
     weight_decay: float = Field(0.1, ge=0, le=10, description="weight decay of AdamW")
     decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
+    warmup: float = Field(0.02, ge=0, le=1, description="share of the training over which the learning rate rises")
     grid: dict[str, Any] = Field({}, description="what the notes are; filled in by the data")
 
     @model_validator(mode="after")

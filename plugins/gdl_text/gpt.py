@@ -54,7 +54,7 @@ class GPT(Model):
         config = self.config
         return [
             Player("gpt", [self], self._loss, lr=config.lr, decay=config.decay, weight_decay=config.weight_decay,
-                   betas=(0.9, 0.95))
+                   betas=(0.9, 0.95), warmup=config.warmup)
         ]  # fmt: skip
 
     def _loss(self, batch: Batch) -> Losses:
@@ -67,7 +67,7 @@ class GPT(Model):
         """Return -log p of each code given those before it, (batch, length), in nats."""
         before = F.pad(codes[:, :-1], (1, 0), value=self.end)
         logits = self.network(before).float()
-        return F.cross_entropy(logits.transpose(1, 2), codes, reduction="none")
+        return F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").view_as(codes)
 
     @torch.no_grad()
     def go_on(
@@ -83,7 +83,7 @@ class GPT(Model):
     ) -> Tensor:
         """Return codes that follow the beginnings of texts, int64 (batch, pieces); behind an end there are only ends.
 
-        With rotary positions there may be any number of them: what is too long ago is forgotten.
+        There may be any number of them: what is too long ago is forgotten, see `gdl_core.networks.writing`.
 
         Args:
             begun: int64 (batch, codes), at least one: a text begins with the end's code.

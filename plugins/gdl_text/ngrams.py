@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-ORDERS = (1, 2, 3, 4, 5)
+ORDERS = (1, 2, 3, 4, 5, 6, 7)
 _END = 1  # its code; 0 stands for whatever is before the first letter
 
 Codes = NDArray[np.int64]
 
 
 class NGrams:
-    """Letters and the ends of texts, each given up to four letters before it.
+    """Letters and the ends of texts, each given up to six letters before it.
 
     Orders are interpolated after Witten & Bell (1991): of a context that was met c times and was followed by t
     different letters, P(x) = (c(x) + t · P'(x)) / (c + t), where P' knows one letter less; with none all are equally

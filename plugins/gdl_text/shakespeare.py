@@ -40,8 +40,9 @@ def play(document: Document) -> Document:
     'X\\n\\nSCENE I\\n\\n[Enter A]\\n\\nA\\nHo!\\nho!\\n'
     """
     text = re.sub(r"^#+ +", "", document.text, flags=re.MULTILINE)
+    text = re.sub(r"\\([^\w\s])", r"\1", text)  # \[, \-- and the like
     text = re.sub(r"\*\*(.+?)\*\*", r"\1", text)
-    text = re.sub(r"_(.+?)_", r"[\1]", text, flags=re.DOTALL)
+    text = re.sub(r"([_*])\1*\[?(.+?)\]?\1+", r"[\2]", text, flags=re.DOTALL)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     genre = document.name.rpartition("/")[0]

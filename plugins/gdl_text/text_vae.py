@@ -70,7 +70,8 @@ class TextVAE(Model):
             hide[:, 0] = False
             before = before.masked_fill(hide, self.hidden_code)
         told = in_texts(codes, self.end)
-        each = F.cross_entropy(self._write(before, z).float().transpose(1, 2), codes, reduction="none")
+        logits = self._write(before, z).float()
+        each = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").view_as(codes)
         reconstruction = (each * told).sum() / len(codes)
         return {
             "loss": reconstruction + self.beta(batch.progress) * charged,

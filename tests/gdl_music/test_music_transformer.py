@@ -11,6 +11,7 @@ import torch
 
 pytest.importorskip("mido", reason="needs the extra music")
 
+import mido
 from steps.doing import context
 from text_toys import described
 
@@ -26,6 +27,7 @@ from gdl_music.grid import Grid
 from gdl_music.midi_reading import sorted_notes
 from gdl_music.music_transformer import MusicTransformer, in_turn
 from gdl_music.steps import compose, harmonise
+from gdl_music.steps.writer import first_tune
 
 GRID = Grid(60, 67, 16, ("high", "low"), (0, 19))
 
@@ -122,6 +124,30 @@ def test_a_primer_is_gone_on_from_and_a_voice_is_kept(tmp_path: Path) -> None:
     assert len({tune.notes.tobytes() for tune in kept.samples}) == 4
     low = harmonise.run(harmonise.Arguments(model=trained, tune=MELODY, place=2), context(tmp_path)).samples[0]
     assert low.notes[low.notes[:, 4] == 1, 2].tolist() == [60, 64, 67]
+
+
+def test_an_upbeat_stands_where_it_does_in_its_bar(tmp_path: Path) -> None:
+    model = _model(bar=16)
+    rows = [(0, 1, 60, 80, 0), (1, 2, 62, 80, 0), (3, 2, 64, 80, 0)]
+    midi.write(Notes((Tune(sorted_notes(rows), 5.0),)), tmp_path / "upbeat.mid", None)
+    file = mido.MidiFile(tmp_path / "upbeat.mid")
+    file.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=1, denominator=4))
+    file.tracks[0].insert(1, mido.MetaMessage("time_signature", numerator=4, denominator=4, time=480))
+    file.tracks[0][2].time -= 480 if file.tracks[0][2].time >= 480 else 0
+    file.save(tmp_path / "upbeat.mid")
+    tune, missing = first_tune(tmp_path / "upbeat.mid")
+    assert missing == 3.0
+    told: list[torch.Tensor] = []
+    plain = model.compose
+    model.compose = lambda given, *rest, **more: told.append(given) or plain(given, *rest, **more)  # type: ignore
+    trained = described(model, "music/music_transformer")
+    arguments = harmonise.Arguments.model_validate({"model": trained, "tune": str(tmp_path / "upbeat.mid")})
+    (found,) = harmonise.run(arguments, context(tmp_path)).samples
+    assert (told[0][0, :, :12] == -1).all(), "three quarter notes before it are the model's"
+    assert told[0][0, 0, 12] == 2
+    assert found.beats == tune.beats
+    assert found.notes[found.notes[:, 4] == 0, :3].tolist() == [list(row[:3]) for row in rows]
+    assert (found.notes[:, 0] >= 0).all()
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:

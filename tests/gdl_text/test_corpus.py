@@ -74,6 +74,29 @@ def test_lines_end_and_long_ones_are_left_out(tmp_path: Path) -> None:
     assert around.notes == ["text: 1 of 4 lines have 8 pieces or more and are left out"]
 
 
+def test_lines_that_are_alike_are_on_one_side(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(f"line {number % 7}" for number in range(60)))
+    data = build(TextConfig(path=tmp_path / "a.txt", samples="lines", length=8, held_out=0.3), Around(tmp_path))
+    sides = [set(_texts(data, side)) for side in (data.held_out, data.train)]
+    assert [len(side) for side in sides] == [2, 5]
+    assert not sides[0] & sides[1]
+
+
+def test_parts_that_are_shorter_than_a_sample_are_told_and_say_nothing_of_ends(tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("the cat sat on the mat " * 60)
+    (tmp_path / "short.txt").write_text("a short one")
+    settings = {"tokens": "bpe", "vocabulary": 300, "length": 32, "held_out": 0.1}
+    around = Around(tmp_path)
+    data = build(TextConfig(path=tmp_path, **settings), around)
+    assert around.notes == ["text: parts of short are left out, being shorter than a sample of 32 pieces"]
+    assert not (data.tensor(np.arange(len(data))) == data.form.tokens.end).any()
+
+
+def test_a_vocabulary_is_of_bpe(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="vocabulary is of bpe: say tokens: bpe as well, or leave it out"):
+        TextConfig(path=tmp_path, vocabulary=300)
+
+
 def test_pieces_are_learned_from_what_is_not_held_out(tmp_path: Path) -> None:
     for number in range(10):
         (tmp_path / f"{number}.txt").write_text(f"word{chr(97 + number)} " * 60)
@@ -141,10 +164,10 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_plays_lose_their_markdown(tmp_path: Path) -> None:
     for genre, name in (("comedies", "one"), ("tragedies", "two")):
         (tmp_path / genre).mkdir()
-        play = f"# {name}\n\n## ACT I\n\n_Enter A_\n\n\n**A**  \nHo, *you*!  \nho!\n"
+        play = f"# {name}\n\n## ACT I\n\n_Enter A_\n\n\n**A**  \nHo, _\\[aside]_ you\\-- *Exit.*  \nho!\n"
         (tmp_path / genre / f"{name}.md").write_text(play)
     data = shakespeare(ShakespeareConfig(path=tmp_path, length=16, held_out=0.0), Around(tmp_path))
-    assert "".join(_texts(data, np.arange(2))).startswith("one\n\nACT I\n\n[Enter A]\n\nA\nHo, *yo")
+    assert "".join(_texts(data, np.arange(3))).startswith("one\n\nACT I\n\n[Enter A]\n\nA\nHo, [aside] you-- [Exi")
     assert data.column("genre").names == ("comedies", "tragedies")
     assert data.column("document").names == ("one", "two")
 

@@ -62,8 +62,10 @@ def test_what_is_too_long_ago_is_forgotten() -> None:
     last = [net(code, cache)[:, -1] for code in codes.split(1, dim=1)][-1]
     assert torch.allclose(last, net(codes[:, -6:])[:, -1], atol=1e-5), "of one layer only the window counts"
     assert cache.held == 6
-    with pytest.raises(InputError, match="15 pieces at once are more than the 6 that are kept"):
+    with pytest.raises(InputError, match="no room for 15 pieces at once beside 0: 6 are kept"):
         net(codes, net.remember())
+    with pytest.raises(InputError, match="no room for 2 pieces at once beside 6: 6 are kept"):
+        net(codes[:, :2], cache)
     learned = network(length=6, **GPT2)
     with pytest.raises(InputError, match="has learned 6 positions"):
         learned(codes)
@@ -110,11 +112,28 @@ def test_some_pieces_may_be_given_and_others_forbidden() -> None:
     assert (text[:, ::4] == 7).all()
     assert (text[:, 1::4] % 2 == 1).all()
     assert (text[:, 2::4] % 2 == 0).any()
-    assert calls == [(start, 1) for start in range(20)]
+    again = [(2, 5), (7, 1)]  # a window that is full begins anew: the first code, four of those before, one to come
+    assert calls[:8] == [*((at, 1) for at in range(6)), *again]
+    assert [start + n for start, n in calls] == list(range(1, 21)), "each piece is known of before it is written"
     assert torch.equal(write(net, begun[:2], 20, Noise(3).at(2), given=given[:2], allowed=allowed), text[2:])
-    long = write(net, _codes(2, 9), 3, Noise(3), more=more)
-    assert calls[20:] == [(3, 6), (9, 1), (10, 1)]
-    assert long.shape == (2, 3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("settings", [{}, GPT2])
+def test_what_is_longer_than_the_window_is_written_in_windows(settings: dict[str, object]) -> None:
+    net, begun = network(length=8, **settings), torch.full((2, 1), 3)
+    long = write(net, begun, 30, Noise(1), temperature=0)
+    assert torch.equal(write(net, begun, 17, Noise(1), temperature=0), long[:, :17]), "it begins as a shorter one"
+    whole = torch.cat((begun, long), dim=1)
+    assert torch.equal(net(whole[:, :8])[:, :8].argmax(2), long[:, :8])
+    window = torch.cat((begun, whole[:, 3:9]), dim=1)  # three quarters of eight
+    assert torch.equal(net(window)[:, -1].argmax(1), whole[:, 9])
+    of_threes = write(net, begun, 30, Noise(1), temperature=0, unit=3)
+    whole = torch.cat((begun, of_threes), dim=1)
+    assert torch.equal(net(torch.cat((begun, whole[:, 4:9]), dim=1))[:, -1].argmax(1), whole[:, 9]), "3 is a beginning"
+    prompt = _codes(2, 20)
+    after = write(net, prompt, 1, Noise(1), temperature=0)
+    assert torch.equal(net(torch.cat((prompt[:, :1], prompt[:, -6:]), dim=1))[:, -1:].argmax(2), after)
 
 
 def test_choices_come_as_often_as_they_are_probable() -> None:

@@ -153,3 +153,10 @@ def test_settings_that_do_not_go_with_those_of_the_model_to_begin_with_are_told(
     first = _with_all_plugins(tmp_path / "first", **gan, set={"gamma": 1.0, "width": 4})
     with pytest.raises(DataError, match=r"do not go together: .*gamma"):
         _with_all_plugins(tmp_path / "other", **gan, set={"loss": "wgan"}, **{"from": first})
+
+
+def test_a_setting_that_the_data_overrules_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("gdl_baseline", reason="needs its plugin")
+    surroundings = replace(context(tmp_path, "train"), registry=get_registry())
+    run(Arguments.model_validate({"model": "few", "data": dataset(), "set": {"n": 5000}}), surroundings)
+    assert any(note.startswith("train: n is not as it was set; for dots it is 180") for note in surroundings.notes)

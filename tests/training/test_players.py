@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -79,6 +81,26 @@ def test_a_game_of_two_trains_and_lets_go_in_the_end(tmp_path: Path) -> None:
     changed = {n.partition(".")[0] for n, t in model.state_dict().items() if not torch.equal(before[n], t)}
     assert changed == {"critic", "generator"}, "what belongs to no player stays"
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    model = make(Toy)
+    model.players()
+    seat = Game(model).seats[0]
+
+    def rates(**asked: Any) -> list[float]:
+        seat.player = replace(seat.player, lr=2.0, **asked)
+        found = []
+        for progress in (0.0, 0.05, 0.1, 0.55, 1.0, 1.5):
+            seat.set_rate(progress)
+            found.append(seat.optimiser.param_groups[0]["lr"])
+        return found
+
+    assert rates(decay="none", warmup=0.0) == [2.0] * 6
+    assert rates(decay="none", warmup=0.1) == [0.02, 1.0, 2.0, 2.0, 2.0, 2.0]
+    falls = rates(decay="cosine", warmup=0.1)
+    assert falls[0] == pytest.approx(0.02)
+    assert falls[2] > falls[3] > falls[4] == falls[5] == pytest.approx(0.02)
 
 
 class _Odd(Toy):

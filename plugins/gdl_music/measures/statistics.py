@@ -66,7 +66,7 @@ def measure(subject: Subject) -> list[Measurement]:
 def _in_every_key(count: Callable[[Codes, Grid], Floats], codes: Codes, grid: Grid) -> Floats:
     """Return what is counted in music that is transposed as far up and down as training samples are."""
     shifts = range(-grid.transpose, grid.transpose + 1)
-    return np.sum([count(np.where(codes >= FIRST, codes + shift, codes), grid) for shift in shifts], axis=0)
+    return np.asarray(sum(count(np.where(codes >= FIRST, codes + shift, codes), grid) for shift in shifts))
 
 
 def sounding(codes: Codes, grid: Grid) -> Codes:

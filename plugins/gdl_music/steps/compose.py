@@ -10,7 +10,7 @@ from pydantic import Field
 from gdl_core.arguments import Accepts
 from gdl_core.values import Notes
 from gdl_music.midi_reading import BEATS
-from gdl_music.steps.writer import WriterArguments, file_fault, writer, written
+from gdl_music.steps.writer import WriterArguments, file_fault, first_tune, writer, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,16 +43,14 @@ def run(arguments: Arguments, context: StepContext) -> Notes:
     import torch
 
     from gdl_core.errors import InputError
-    from gdl_music import midi
 
     model = writer(arguments, context)
     steps = round(arguments.bars * BEATS * model.form.steps)
-    given = torch.full((model.voices, steps), -1)
+    given, missing = torch.full((model.voices, steps), -1), 0.0
     if arguments.primer is not None:
-        value = midi.read(arguments.primer) if isinstance(arguments.primer, Path) else arguments.primer
-        tune = value.samples[0]
+        tune, missing = first_tune(arguments.primer)
         known = round(tune.beats * model.form.steps)
         if known >= steps:
             raise InputError(f"the primer lasts {tune.beats:g} quarter notes: ask for more than {arguments.bars} bars")
         given[:, :known] = torch.from_numpy(model.form.of_length(known).read(Notes((tune,)))[0]).long()
-    return written(arguments, context, given)
+    return written(arguments, context, given, missing)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gdl_core.arguments import Accepts
 from gdl_core.values import Notes
-from gdl_music.steps.writer import WriterArguments, file_fault, writer, written
+from gdl_music.steps.writer import WriterArguments, file_fault, first_tune, writer, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,11 +40,9 @@ def run(arguments: Arguments, context: StepContext) -> Notes:
     import torch
 
     from gdl_core.errors import InputError
-    from gdl_music import midi
 
     model = writer(arguments, context)
-    value = midi.read(arguments.tune) if isinstance(arguments.tune, Path) else arguments.tune
-    tune = value.samples[0]
+    tune, missing = first_tune(arguments.tune)
     if arguments.place > model.voices:
         raise InputError(f"the model has {model.voices} voices, and no number {arguments.place}")
     mine = tune.notes[tune.notes[:, 4] == arguments.voice - 1, :3]
@@ -53,4 +51,4 @@ def run(arguments: Arguments, context: StepContext) -> Notes:
     steps = max(1, round(tune.beats * model.form.steps))
     given = torch.full((model.voices, steps), -1)
     given[arguments.place - 1] = torch.from_numpy(np.asarray(model.form.codes(mine, steps))).long()
-    return written(arguments, context, given)
+    return written(arguments, context, given, missing)

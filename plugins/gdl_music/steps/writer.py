@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from gdl_core.arguments import Accepts, Promise, StepArguments
-from gdl_core.values import Notes, TrainedModel
+from gdl_core.values import Notes, TrainedModel, Tune
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,10 +42,9 @@ class WriterArguments(StepArguments):
 def file_fault(path: Path, voice: int | None = None) -> tuple[str, float]:
     """Return what is wrong with the first tune of a MIDI file, if anything is, and how many quarter notes it lasts."""
     from gdl_core.errors import InputError
-    from gdl_music import midi
 
     try:
-        tune = midi.read(path).samples[0]
+        tune, _ = first_tune(path)
     except InputError as error:
         return str(error), 0.0
     notes = tune.notes if voice is None else tune.notes[tune.notes[:, 4] == voice - 1]
@@ -53,15 +53,36 @@ def file_fault(path: Path, voice: int | None = None) -> tuple[str, float]:
     return "", tune.beats
 
 
-def written(arguments: WriterArguments, context: StepContext, given: Tensor) -> Notes:
-    """Return n tunes that keep what is given of a tune, int64 (voices, steps), below 0 where the model is to write."""
+def first_tune(value: Any) -> tuple[Tune, float]:
+    """Return the first tune of notes or of a MIDI file, and how many quarter notes of a bar of 4/4 are missing before
+    it: where a file begins with an upbeat, and says so.
+    """
+    from gdl_music.midi_reading import BEATS, hear
+
+    if not isinstance(value, Path):
+        return value.samples[0], 0.0
+    heard = hear(value)
+    tune = heard.notes().samples[0]
+    begin, end, _ = heard.spans[0]
+    bars, bar = heard.bars(begin, max(end, begin + BEATS))
+    return tune, (-bars[0]) % BEATS if bars and (BEATS / bar).is_integer() else 0.0
+
+
+def written(arguments: WriterArguments, context: StepContext, given: Tensor, missing: float) -> Notes:
+    """Return n tunes that keep what is given of a tune, int64 (voices, steps), below 0 where the model is to write.
+
+    Where something is missing before the tune, in quarter notes, the model writes that too, so that it begins with a
+    bar as it has learned; it is then cut off.
+    """
     import torch
+    import torch.nn.functional as F
 
     from gdl_core.latent.tiles import inference, spans
     from gdl_core.noise import Noise
 
     model: Any = arguments.model.model
     noise: Noise = context.noise.stream("write")
+    given = F.pad(given, (round(missing * model.form.steps), 0), value=-1)
     passes = list(spans(arguments.n, arguments.start, _TILE))
     done, total = 0, len(passes) * given.numel()
 
@@ -81,7 +102,19 @@ def written(arguments: WriterArguments, context: StepContext, given: Tensor) -> 
             )  # fmt: skip
             found.append(codes[slot : slot + count].float().cpu())
     shown: Notes = model.form.show(torch.cat(found).numpy())
-    return shown
+    return Notes(tuple(_without(tune, missing) for tune in shown.samples)) if missing else shown
+
+
+def _without(tune: Tune, beginning: float) -> Tune:
+    """Return a tune without its first quarter notes; what sounds into the rest begins with it."""
+    import numpy as np
+
+    starts = tune.notes[:, 0] - beginning
+    ends = starts + tune.notes[:, 1]
+    notes = tune.notes.copy()
+    notes[:, 0] = np.maximum(starts, 0.0)
+    notes[:, 1] = ends - notes[:, 0]
+    return replace(tune, notes=notes[ends > 0], beats=tune.beats - beginning)
 
 
 def writer(arguments: WriterArguments, context: StepContext) -> Any:

@@ -1,4 +1,4 @@
-"""How many bits a model needs for each letter of held-out texts, beside n-grams of one to five letters.
+"""How many bits a model needs for each letter of held-out texts, beside n-grams of one to seven letters.
 
 A text that ends within its sample has its end counted as a letter. Nothing is known of what was before a sample,
 neither to the model nor to the n-grams, which learned from the same training texts. A model of latent points tells a

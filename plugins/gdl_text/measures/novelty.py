@@ -42,6 +42,8 @@ def measure(subject: Subject) -> list[Measurement]:
         for name, of in (("mean", np.mean), ("most", np.max))
     )
     pairs = "of all pairs of words in a row"
+    if not any(len(text.split()) > 1 for text in held_out):
+        return [mean, most]  # words, not sentences
     return [
         mean,
         most,
