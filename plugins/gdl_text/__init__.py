@@ -63,7 +63,7 @@ def gdl_measures() -> Iterable[MeasureSpec]:
     """Offer the measures of texts."""
     home = "gdl_text.measures"
     yield MeasureSpec(
-        "bits", "Bits a letter of held-out texts, beside n-grams of one to five letters.",
+        "bits", "Bits a letter of held-out texts, beside n-grams of one to seven letters.",
         target=f"{home}.bits:measure", roles=("scores",), kinds=("text",),
     )  # fmt: skip
     yield MeasureSpec(

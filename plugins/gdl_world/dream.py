@@ -73,11 +73,18 @@ class Dream:
         normal = randn((len(seeds), latent), key=second, device=seeds.device)
         return choose, normal
 
+    def ends(self, outlook: Outlook) -> Tensor:
+        """Return whether a step is the last one, bool (rows,)."""
+        return outlook.ended.sigmoid() > self.ended
+
     def reward(self, outlook: Outlook, hidden: Tensor) -> Tensor:
-        """Return what a step earns, (rows,), by what the LSTM's output (rows, hidden) says."""
+        """Return what a step earns, (rows,), by what the LSTM's output (rows, hidden) says. Nothing is curious about
+        the last step: what would follow it was never learned.
+        """
         if self.curiosity is None:
             return outlook.reward
-        return self.curiosity.worth(self.curiosity.memory.disagreement(hidden)) + self.curiosity.own * outlook.reward
+        worth = self.curiosity.worth(self.curiosity.memory.disagreement(hidden))
+        return worth.masked_fill(self.ends(outlook), 0.0) + self.curiosity.own * outlook.reward
 
     def draw(self, outlook: Outlook, choose: Tensor, normal: Tensor) -> Tensor:
         """Return the next points (rows, latent): components by inverse CDF, at the dream's temperature.
@@ -201,12 +208,11 @@ class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
         self._state = torch.where(live[:, None], state[0], hidden), torch.where(live[:, None], state[1], cell)
         self._z = torch.where(live[:, None], z, self._z)
         self._time = self._time + live
-        ended = outlook.ended.sigmoid()
-        over = live & (ended > dream.ended)
+        over = live & dream.ends(outlook)
         cut = live & ~over & (self._time >= dream.cap)
         self._over = self._over | over | cut
         reward = torch.where(live, dream.reward(outlook, state[0]), 0.0).double()
-        info = {"ended": ended.where(live, 0.0).numpy()}
+        info = {"ended": dream.memory.end_probability(outlook.ended).where(live, 0.0).numpy()}
         return self._z.numpy().copy(), reward.numpy(), over.numpy(), cut.numpy(), info
 
     def frames(self) -> NDArray[np.uint8]:

@@ -68,8 +68,8 @@ def trace(dream: Dream, real: Pixels, z: Tensor, actions: Tensor, seed: int) -> 
         dream_state = memory.advance(place, done[time : time + 1], dream_state)
         outlook = memory.outlook(dream_state[0])
         reward.append(float(outlook.reward))
-        ended.append(float(outlook.ended.sigmoid()))
-        if over < 0 and ended[-1] > dream.ended:
+        ended.append(float(memory.end_probability(outlook.ended)))
+        if over < 0 and bool(dream.ends(outlook)):
             over = time + 1
         place = dream.draw(outlook, *dream.chances(seeds, time))
     shown = to_pixels(dream.vision.decode(torch.cat(places)))

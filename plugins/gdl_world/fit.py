@@ -40,6 +40,16 @@ def need_dream(agent: Agent, dream: Dream) -> None:
     need_fit("the agent's actions and those of the dream", _can(agent.actions), _can(dream.actions))
     if agent.memory is not None:
         need_fit("the memories of agent and dream", agent.memory.config.hidden, dream.memory.config.hidden)
+    pairs = {"visions": (agent.vision, dream.vision), "memories": (agent.memory, dream.memory)}
+    for name, (mine, its) in pairs.items():
+        if mine is not None and not _alike(mine, its):
+            raise DataError(f"agent and dream have {name} of other weights; take both from the same steps")
+
+
+def _alike(one: Model, other: Model) -> bool:
+    """Return whether two models of one shape have the same weights, to the last bit."""
+    mine, its = one.state_dict(), other.state_dict()
+    return mine.keys() == its.keys() and all(bool((mine[name].cpu() == its[name].cpu()).all()) for name in mine)
 
 
 def _can(actions: Actions) -> str:

@@ -29,7 +29,10 @@ def measure(subject: Subject) -> list[Measurement]:
     memory, data = subject.trained.model, subject.dataset
     if not isinstance(memory, Memory) or not isinstance(data, Sequences):
         raise DataError("foresight measures a world/memory on sequences (do: sequences)")
-    rows = data.held_out[: subject.limit] if len(data.held_out) else data.train[: subject.limit]
+    rows = subject.held_out
+    order = subject.noise.stream("others").permutation(len(rows)).numpy()
+    others = np.empty_like(order)
+    others[order] = np.roll(order, 1)  # each window beside another one
     noise = subject.noise.stream("foresight")
     spread = _spread(data).to(memory.device)
     sums: dict[str, list[float]] = {}
@@ -37,10 +40,13 @@ def measure(subject: Subject) -> list[Measurement]:
     for start in range(0, len(rows), _BATCH):
         steps = take_apart(data.tensor(rows[start : start + _BATCH]).to(memory.device), data.latent, data.actions)
         z = memory.draw(steps, noise.at(start))
+        another = take_apart(
+            data.tensor(rows[others[start : start + _BATCH]]).to(memory.device), data.latent, data.actions
+        )
         for name, action in {
             "": None,
             "told no action": torch.zeros_like(steps.action),
-            "told another's actions": steps.action.roll(1, dims=0),
+            "told another's actions": another.action,
         }.items():
             parts = memory.losses(steps, z, action)
             sums.setdefault(name, []).append(float(parts["nll"]) * int(steps.goes_on.sum()))

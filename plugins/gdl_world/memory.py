@@ -4,6 +4,7 @@ and the end of the episode (Ha & Schmidhuber 2018, section 2.2; Bishop 1994).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -122,6 +123,13 @@ class Memory(Model):
     def disagreement(self, output: Tensor) -> Tensor:
         """Return the variance of what the ensemble expects at outputs of the LSTM (rows, hidden), a number, (rows,)."""
         return self._expected(output).var(0).mean(1)
+
+    def end_probability(self, logit: Tensor) -> Tensor:
+        """Return the probability that a step is the last one: the loss weighs those `ended_weight` times, and so does
+        the odds that the logit tells.
+        """
+        weight = self.config.ended_weight
+        return (logit - math.log(weight)).sigmoid() if weight > 0 else torch.zeros_like(logit)
 
     def begin(self, rows: int) -> State:
         """Return the state before the first step, zeros."""

@@ -88,7 +88,7 @@ def dream_returns(
         z = dream.draw(outlook, choose[of_seed], normal[of_seed])
         earned[row] += torch.where(live, dream.reward(outlook, hidden), 0.0).double()
         lasted[row] += live
-        live = live & ~(outlook.ended.sigmoid() > dream.ended)
+        live = live & ~dream.ends(outlook)
         left = int(live.sum())
         if not left:
             break

@@ -56,7 +56,7 @@ def actions_of(name: str, space: Any) -> Actions:
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         n = int(space.n)
-        return Actions(choices=n, still=0, sweep=(min(1, n - 1), n - 1))
+        return Actions(choices=n, still=0, sweep=(1, n - 1) if n > 2 else (0, n - 1))
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.is_bounded("both"):
         n = int(space.shape[0])
         rest = (0.0,) * (n - 1)

@@ -93,6 +93,22 @@ def test_worth_counts_spreads_above_what_is_usual_and_its_own_reward() -> None:
         np.testing.assert_allclose(there - here, 2.0 if time < 3 else 0.0, atol=1e-6)  # the last step is paid for, too
 
 
+def test_nothing_is_curious_about_the_last_step_of_a_dream() -> None:
+    model = _doubting()
+    for ended, worth in ((0.01, 0.0), (0.99, 1.0)):
+        world = replace(
+            dream(ended=ended), memory=model, curiosity=Curiosity(model, "disagreement", -10.0, 2.0, own=2.0)
+        )
+        env = DreamEnv(world, 3)
+        env.reset(seed=1)
+        _, reward, over, _, _ = env.step(np.zeros(3, dtype=np.int64))
+        assert over.all() == (not worth)
+        outlook = model.outlook(env._state[0])
+        there = model.disagreement(env._state[0]).detach()
+        wanted = worth * (there + 10.0) / 2.0 + 2.0 * outlook.reward
+        np.testing.assert_allclose(reward, wanted.detach().numpy(), rtol=1e-5)
+
+
 def test_what_is_usual_is_told_by_what_is_known(tmp_path: Path) -> None:
     model, known = _doubting(), sequences(played(tmp_path / "play"))
     for by in WAYS:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -14,14 +15,17 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from world_toys import agent, arena, dream, memory, vision
 
+from gdl_core.errors import DataError
 from gdl_core.noise import Noise
 from gdl_world.alone import Alone
 from gdl_world.controller import decide, parameter_count, told
 from gdl_world.curiosity import Curiosity, CuriousEnv
 from gdl_world.dream import DreamEnv, moved
 from gdl_world.environment import Actions
+from gdl_world.fit import need_dream
 from gdl_world.memory import Outlook
 from gdl_world.play import AgentPolicy, dream_returns, episode_seeds, play
+from gdl_world.rows import actions_of
 from gdl_world.stage import Stage
 
 SEEDS = torch.tensor([11, 12, 13])
@@ -60,7 +64,7 @@ def test_an_ended_row_stands_still_and_can_be_begun_again() -> None:
     seen, reward, over, cut, info = env.step(np.array([0, 1, 2]))
     assert over.all()
     assert not cut.any()
-    assert (info["ended"] > 0.01).all()
+    assert (info["ended"] > 0.001).all(), "a tenth of the odds that ends are weighed with"
     again, reward, over, _, _ = env.step(np.array([0, 1, 2]))
     assert np.array_equal(again, seen)
     assert not over.any()
@@ -264,3 +268,30 @@ def test_a_gpu_dreams_what_a_cpu_dreams() -> None:
     there, also = dream_returns(player.cuda(), population, moved(world, "cuda"), SEEDS)
     assert torch.equal(lasted, also)
     torch.testing.assert_close(here, there, rtol=1e-3, atol=1e-3)
+
+
+def test_ends_are_as_probable_as_they_were_weighed() -> None:
+    model = memory()
+    assert model.config.ended_weight == 10
+    odds = torch.tensor([0.1, 1.0, 10.0])  # of a loss that weighs ends ten times
+    found = model.end_probability(odds.log())
+    torch.testing.assert_close(found / (1 - found), odds / 10)
+
+
+def test_another_dream_than_its_own_is_refused() -> None:
+    player, world = agent(), dream()
+    need_dream(player, world)
+    with torch.no_grad():
+        world.memory.head.bias[0] += 1.0
+    with pytest.raises(DataError, match="agent and dream have memories of other weights"):
+        need_dream(player, world)
+    need_dream(agent(remembers=False), world)
+    with torch.no_grad():
+        next(world.vision.parameters()).mul_(2.0)
+    with pytest.raises(DataError, match="agent and dream have visions of other weights"):
+        need_dream(agent(remembers=False), world)
+
+
+def test_of_two_choices_the_sweep_takes_both() -> None:
+    for n, sweep in ((1, (0, 0)), (2, (0, 1)), (3, (1, 2)), (5, (1, 4))):
+        assert actions_of("x", gymnasium.spaces.Discrete(n)).sweep == sweep

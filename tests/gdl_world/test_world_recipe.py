@@ -202,8 +202,11 @@ def _steps(**changed: str) -> str:
         ),
         (
             {"player": "{do: evolve, env: $arena, vision: $eye, patience: 2}"},
-            "patience counts looks at a real environment",
+            "patience is of looks at a real environment",
         ),
+        ({"player": "{do: evolve, env: $arena, vision: $eye, watch_every: 2}"}, "watch_every is of looks"),
+        ({"player": "{do: evolve, env: $arena, vision: $eye, cell: true}"}, "cell is of a memory"),
+        ({"play": "{do: rollouts, env: $arena, policy: sweep, hold: [1, 3]}"}, "hold is of what is done at random"),
         ({"best": "{do: choose, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
         ({"best": "{do: choose, env: $arena, agents: {}}"}, "at least 1"),
         ({"codes": "{do: sequences, episodes: $arena, vision: $eye}"}, "needs an episodes"),

@@ -175,6 +175,7 @@ def _any_gymnasium(name: str) -> Entry:
             make=_vector(name, settings, shape, one.actions, lambda: AnyGymnasium(name, settings.size, settings.skip)),
             slots=8,
             most=16,
+            periods=(1, 2, 4, 8, 16, 32),
             hold=(1, 8),
             about={"environment": name, "version": version("gymnasium"), **settings.model_dump(exclude={"workers"})},
         )

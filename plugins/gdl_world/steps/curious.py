@@ -69,5 +69,6 @@ def run(arguments: Arguments, context: StepContext) -> Environment:
     if arguments.by == "surprise":
         raise DataError("nothing surprises a memory in its own dream: by: disagreement")
     need_fit("the dream's memory and this one", env.about.get("memory"), arguments.memory.fingerprint)
+    need_fit("the dream's vision and this one", env.about.get("vision"), arguments.vision.fingerprint)
     dream = replace(env.dream, curiosity=curiosity)
     return replace(env, name=name, about=about, dream=dream, make=lambda rows: DreamEnv(dream, rows))

@@ -21,7 +21,12 @@ class Arguments(StepArguments):
     memory: MemoryModel = Field(description="the world/memory whose expectation is played in")
     starts: EpisodesInput = Field(description="episodes whose first frames dreams begin with")
     temperature: float = Field(1.0, ge=0, le=10, description="how uncertain the dream is; 1 as it was learned")
-    ended: float = Field(0.5, gt=0, lt=1, description="probability of the end from which on a dream has ended")
+    ended: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="what the memory has to say of the end for a dream to end; it overrates it, by its ended_weight",
+    )
     cap: int | None = Field(None, ge=1, le=1_000_000, description="steps at most; left out: those of the environment")
 
 

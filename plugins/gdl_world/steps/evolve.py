@@ -71,9 +71,12 @@ class Arguments(StepArguments):
     patience: int = Field(0, ge=0, le=100_000, description="looks without a better one that end it; 0: to the end")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Check that there is something to have patience with."""
-        if self.patience and self.watch is None:
-            yield ("patience",), "patience counts looks at a real environment; give watch: $env, or leave it out"
+        """Check that no setting is for something that is not there."""
+        for name in ("patience", "watch_every", "watch_episodes"):
+            if name in self.model_fields_set and self.watch is None and getattr(self, name):
+                yield (name,), f"{name} is of looks at a real environment; give watch: $env, or leave it out"
+        if "cell" in self.model_fields_set and self.cell and self.memory is None:
+            yield ("cell",), "cell is of a memory; give memory: $memory, or leave it out"
 
     def gives_roles(self, registry: Registry) -> frozenset[str]:
         """An agent acts."""

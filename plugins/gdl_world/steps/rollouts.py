@@ -11,7 +11,10 @@ from gdl_world.fit import is_a
 from gdl_world.steps.inputs import EnvironmentInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gdl_core.data.episodes import Episodes
+    from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
 
@@ -44,6 +47,11 @@ class Arguments(StepArguments):
         None, description="episodes of the same environment that these are added to"
     )
 
+    def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Check that something is done at random, if it is said for how long."""
+        if self.hold is not None and self.policy != "random" and not self.explore:
+            yield ("hold",), "hold is of what is done at random; say policy: random, or explore: 0.1, or leave it out"
+
     @field_validator("hold")
     @classmethod
     def _from_to(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -53,7 +61,7 @@ class Arguments(StepArguments):
 
 
 def run(arguments: Arguments, context: StepContext) -> Episodes:
-    """Return the episodes, those of seeds 0, 1, 2 … of this step."""
+    """Return the episodes; those that are new have seeds of this step."""
     from dataclasses import replace
 
     from gdl_core.data.dataset import fingerprint
