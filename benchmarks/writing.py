@@ -3,7 +3,8 @@
     python benchmarks/writing.py
     python benchmarks/writing.py --length 1024 --rows 8
 
-A transformer of `gpt`'s default size with random weights; one thread. Both ways write the likeliest pieces.
+A transformer of `gpt`'s default size with random weights; one thread. Both ways write the likeliest pieces. Told are
+the times of a whole text of this length, and of a piece at the end of one.
 Exit status: 1 if logits differ by more than a ten-thousandth of the largest, or the texts at all.
 """
 
@@ -20,6 +21,8 @@ from gdl_core.networks.writing import write
 from gdl_core.noise import Noise
 
 MOST = 1e-4  # of the largest logit
+LAST = 32
+"""Pieces at the end that are timed by themselves."""
 
 
 @torch.no_grad()
@@ -52,19 +55,30 @@ def main() -> int:
         whole = network(codes)
     away = (piecewise - whole).abs().max().item()
     write(network, begun, 16, Noise(0), temperature=0)
-    times, texts = [], []
-    for way in (
-        lambda: write(network, begun, pieces, Noise(0), temperature=0),
-        lambda: plainly(network, begun, pieces),
-    ):
+    times, texts, lasts = [], [], []
+    ways = (
+        lambda codes, n: write(network, codes, n, Noise(0), temperature=0),
+        lambda codes, n: plainly(network, codes, n),
+    )
+    for way in ways:
         started = time.process_time()
-        texts.append(way())
+        texts.append(way(begun, pieces))
         times.append(time.process_time() - started)
+        all_but = torch.cat((begun, texts[0][:, : pieces - LAST]), dim=1)
+        spent = []
+        for n in (1, LAST):  # the first reads all that is there, with the cache too
+            started = time.process_time()
+            way(all_but, n)
+            spent.append(time.process_time() - started)
+        lasts.append((spent[1] - spent[0]) / (LAST - 1))
     same = (texts[0] == texts[1]).float().mean().item()
     print(f"torch {torch.__version__}, 6 layers of 192, {arguments.size} pieces, length {arguments.length}, "
           f"{arguments.rows} texts at once, one thread")  # fmt: skip
     print(f"logits up to {whole.abs().max():.3g}, largest difference {away:.2g}; {same:.1%} of the pieces the same")
-    print(f"with the cache {times[0]:.2f} s, without {times[1]:.2f} s: {times[1] / times[0]:.1f} times as fast")
+    print(f"the whole text: with the cache {times[0]:.2f} s, without {times[1]:.2f} s: "
+          f"{times[1] / times[0]:.1f} times as fast")  # fmt: skip
+    print(f"a piece at its end: with the cache {lasts[0] * 1e3:.2f} ms, without {lasts[1] * 1e3:.2f} ms: "
+          f"{lasts[1] / lasts[0]:.1f} times as fast")  # fmt: skip
     return int(away > MOST * whole.abs().max().item() or same < 1)
 
 
