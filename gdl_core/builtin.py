@@ -10,6 +10,7 @@ from gdl_core.specs import FormatSpec, Kind, MeasureSpec, StepSpec
 
 _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("train", "model", "Train a model on a dataset."),
+    ("open", "model", "A model from a .gdl file."),
     ("untrained", "model", "The same model with the weights that it began with: a control."),
     ("sample", "image", "Make new pictures."),
     ("prior", "latent", "Draw points of a model's prior."),
@@ -36,7 +37,7 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
 )
 
 # Raised when the same arguments come to give another result; 1 for all others.
-_VERSIONS = {"curves": 2, "ladder": 2, "measure": 2, "strays": 2, "train": 2}
+_VERSIONS = {"curves": 2, "ladder": 2, "measure": 2, "strays": 2, "train": 3}
 
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")
