@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from multiprocessing.shared_memory import SharedMemory
@@ -55,38 +56,35 @@ def test_spread_rows_are_the_same_rows_and_a_death_is_told_of() -> None:
     single.close()
 
 
-def test_a_population_plays_in_processes_as_it_does_here() -> None:
+def test_a_population_plays_in_processes_as_here_and_a_death_in_one_half_ends_the_other() -> None:
     envs = [find("car").build(CarSettings(skip=10, workers=workers)) for workers in (2, 1)]
     config = AgentConfig(vision={"network": "mlp", "latent": 4, "width": 8, "depth": 1}, memory=None, numbers=3)
     player = Agent(config, (3, 64, 64)).eval()
-    population = Noise(1).normal(5, player.parameters_of_controller.shape)
-    earned = []
+    population, calls = Noise(1).normal(5, player.parameters_of_controller.shape), 0
     for env in envs:
         object.__setattr__(env, "cap", 6)
         object.__setattr__(env, "most", 4)
-        with closing(Stage(env)) as stage:
-            earned.append(stage.returns(player, population, [3]))
-            assert np.array_equal(stage.returns(player, population, [3]), earned[-1])
-    assert np.array_equal(*earned)
-    assert len(np.unique(earned[0])) > 1
-
-
-def test_a_death_in_one_half_ends_the_other_too() -> None:
-    env = find("car").build(CarSettings(skip=10, workers=2))
-    player = Agent(AgentConfig(vision={"network": "mlp", "latent": 4, "width": 8, "depth": 1}, numbers=3), (3, 64, 64))
-    population, calls = Noise(1).normal(6, player.parameters_of_controller.shape), 0
 
     def kill_one() -> None:
         nonlocal calls
         calls += 1
-        if calls == 5:
+        if calls > 3:
+            time.sleep(0.05)  # the other half does not come far until the death is known
+        if calls == 3:
             worlds = stage._halves[1]
             assert isinstance(worlds, Spread)
             os.kill(worlds._processes[0].pid, signal.SIGKILL)
 
-    with closing(Stage(env)) as stage, pytest.raises(GdlError, match="died"):
-        stage.returns(player.eval(), population, [3], kill_one)
-    assert calls < 2 * env.cap
+    with closing(Stage(envs[1])) as here:
+        earned = here.returns(player, population, [3])
+    assert len(np.unique(earned)) > 1
+    with closing(Stage(envs[0])) as stage:
+        assert np.array_equal(stage.returns(player, population, [3]), earned)
+        assert np.array_equal(stage.returns(player, population, [3]), earned), "the same rows again"
+        object.__setattr__(envs[0], "cap", 500)
+        with pytest.raises(GdlError, match="died"):
+            stage.returns(player, population, [3], kill_one)
+    assert calls < 100, "the other half does not play on"
 
 
 def test_what_fails_in_a_process_is_told() -> None:
