@@ -156,7 +156,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal self-attention, without dropout: with it torch leaves its fused kernel, at a third of the time in all."""
+    """Causal self-attention, without dropout of its own, for which torch would leave its fused kernel."""
 
     def __init__(self, config: Shape) -> None:
         super().__init__()

@@ -83,7 +83,8 @@ class GPT(Model):
     ) -> Tensor:
         """Return codes that follow the beginnings of texts, int64 (batch, pieces); behind an end there are only ends.
 
-        There may be any number of them: what is too long ago is forgotten, see `gdl_core.networks.writing`.
+        With rotary positions there may be any number of them: what is too long ago is forgotten, see
+        `gdl_core.networks.writing`.
 
         Args:
             begun: int64 (batch, codes), at least one: a text begins with the end's code.

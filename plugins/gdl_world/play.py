@@ -117,12 +117,17 @@ class AgentPolicy:
         if self.state is not None:
             self.state = tuple(part.index_fill(0, these, 0.0) for part in self.state)
 
+    @property
+    def known(self) -> Tensor:
+        """What the controllers knew when they acted last, (rows, features)."""
+        return self.agent.know(self.z, self._before)
+
     @torch.no_grad()
     def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
-        """Return what the controllers say; `known` is then what they knew, (rows, features)."""
+        """Return what the controllers say."""
         device = self.agent.device
         self.z = points(self.agent.look(to_input(frames, device)), self.seeds, torch.from_numpy(times).to(device))
-        self.known = self.agent.know(self.z, self.state)
+        self._before = self.state
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result

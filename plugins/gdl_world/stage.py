@@ -98,7 +98,6 @@ class Stage:
         """Make the rows of each half, if they are not there as they should be."""
         if self._sizes != sizes:
             self.close()
-            self._halves = []
             for size in sizes:
                 self._halves.append(self.env.make(size))
             self._sizes = sizes
