@@ -39,7 +39,9 @@ class MemoryConfig(Settings):
     ended_weight: float = Field(
         10.0, ge=0, le=1000, description="how much more a step counts, for the end of episodes, that was the last"
     )
-    reward_weight: float = Field(1.0, ge=0, le=1000, description="weight of the squared error of the reward")
+    reward_weight: float = Field(
+        1.0, ge=0, le=1000, description="weight of the squared error of the reward, as a share of its variance"
+    )
     ensemble: int = Field(
         0, ge=0, le=64, description="small networks beside it, whose disagreement tells a curious player where to go"
     )
@@ -47,6 +49,9 @@ class MemoryConfig(Settings):
     decay: Literal["none", "cosine"] = Field("cosine", description="how the learning rate falls over the training")
     latent: int = Field(0, ge=0, le=1024, description="numbers of V; filled in by the data")
     actions: int = Field(0, ge=0, le=1024, description="numbers that tell of an action; filled in by the data")
+    reward_variance: float = Field(
+        1.0, gt=0, description="variance of a step's reward; filled in by the data, 1 where all are the same"
+    )
 
 
 class AgentConfig(Settings):

@@ -45,9 +45,10 @@ def surprise_of(outlook: Outlook, z: Tensor) -> Tensor:
 class Memory(Model):
     """Predicts the next point of V's latent space, the reward, and whether the episode ends.
 
-    loss = NLL a number of z + weight · squared error of the reward + binary cross-entropy of the end, averaged over
-    steps; in it the last steps of episodes weigh `ended_weight` times what others do. z is drawn from V's posterior
-    anew in each batch, so that M learns from what V is not sure of, too.
+    loss = NLL a number of z + weight · squared error of the reward / its variance + binary cross-entropy of the end,
+    averaged over steps; in it the last steps of episodes weigh `ended_weight` times what others do. z is drawn from V's
+    posterior anew in each batch, so that M learns from what V is not sure of, too. Rewards count by their variance, so
+    that large ones, which come by chance, do not drown what is to be seen.
 
     An ensemble of small networks may stand beside: each expects the next mean of V by what the LSTM put out, and the
     LSTM learns nothing from them. Where they disagree there is something to be learned; where there is noise they come
@@ -65,10 +66,16 @@ class Memory(Model):
 
     @classmethod
     def fit_config(cls, config: Any, dataset: Any) -> Any:
-        """Take over from the sequences how many numbers stand for a frame and for an action."""
+        """Take over from the sequences how many numbers stand for a frame and for an action, and how rewards vary."""
         if not isinstance(dataset, Sequences):
             raise DataError(f"world/memory learns from sequences of episodes, not from {dataset.name}: do: sequences")
-        return config.model_copy(update={"latent": dataset.latent, "actions": dataset.actions})
+        return config.model_copy(
+            update={
+                "latent": dataset.latent,
+                "actions": dataset.actions,
+                "reward_variance": dataset.reward_variance() or 1.0,
+            }
+        )
 
     def players(self) -> Sequence[Player]:
         """One player moves everything."""
@@ -108,7 +115,7 @@ class Memory(Model):
         weight = torch.where(steps.ended > 0.5, self.config.ended_weight, 1.0)[there]
         entropy = F.binary_cross_entropy_with_logits(outlook.ended[there], steps.ended[there], reduction="none")
         ended = (weight * entropy).mean()
-        loss = nll + self.config.reward_weight * reward + ended
+        loss = nll + self.config.reward_weight * reward / self.config.reward_variance + ended
         parts = {"loss": loss, "nll": nll, "reward_error": reward, "ended": ended}
         if self.ensemble:
             expected = self._expected(output[:, :-1][goes_on].detach())

@@ -28,6 +28,12 @@ class Sequences(Dataset):
     latent: int = field(kw_only=True)
     actions: int = field(kw_only=True)
 
+    def reward_variance(self) -> float:
+        """Return the variance of the rewards of training steps."""
+        windows = np.asarray(self.data)[self.train]
+        rewards = windows[..., -4][windows[..., -2] > 0]
+        return float(rewards.var(dtype=np.float64)) if len(rewards) else 0.0
+
 
 class Steps(NamedTuple):
     """A batch of windows taken apart; each (batch, steps, …)."""

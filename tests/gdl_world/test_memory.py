@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,24 @@ def test_it_asks_for_sequences(tmp_path: Path) -> None:
         Memory(MemoryConfig(), (8, 20))
     config = Memory.fit_config(MemoryConfig(hidden=HIDDEN), sequences(episodes))
     assert (config.latent, config.actions) == (LATENT, 3)
+
+
+def test_rewards_count_by_how_they_vary_in_training_episodes(tmp_path: Path) -> None:
+    data = sequences(played(tmp_path))
+    assert Memory.fit_config(MemoryConfig(), data).reward_variance == 1.0  # all are the same
+
+    rewards = np.random.default_rng(3).normal(2.0, 5.0, data.data.shape[:2]).astype(np.float32)
+    changed = np.array(data.data)
+    changed[..., -4] = rewards
+    changed[data.held_out, :, -4] = 1e6
+    varied = replace(data, data=changed)
+    there = changed[data.train][..., -2] > 0
+    variance = float(rewards[data.train][there].var())
+    config = Memory.fit_config(MemoryConfig(hidden=HIDDEN), varied)
+    assert config.reward_variance == pytest.approx(variance, rel=1e-5)
+
+    model = Memory(config, varied.shape)
+    model.requires_grad_(False)
+    parts = {name: float(part) for name, part in model._loss(Batch(varied.tensor(data.train), Noise(1))).items()}
+    share = parts["loss"] - parts["nll"] - parts["ended"]
+    assert share == pytest.approx(parts["reward_error"] / variance, rel=1e-4)

@@ -21,12 +21,14 @@ ROWS = 84
 """Of the official frame, above the instruments."""
 
 _MAP = 2  # pixels of the map a unit of the world
-_FINE = 2  # places a pixel, along each side, that are looked up and averaged; `frame` counts on two
+_FINE = 2  # places a pixel, along each side, that are looked up and averaged
 _SHARP = 4  # the car is drawn so many times larger
 _REACH = 4.0  # units of the world around a car's middle that it stays within
 _SIDE = int(2 * PLAYFIELD * _MAP)
 _LOOKS_UP = WINDOW_H / 4  # pixels of the window below the car's middle
-_ODD = np.uint32(0x00FF00FF)  # every second byte of a word
+_AHEAD = WINDOW_H - _LOOKS_UP  # pixels of the window from its upper edge to the car's middle
+_ACROSS = WINDOW_W / (PIXELS * _FINE)  # pixels of the window between places
+_DOWN = WINDOW_H * ROWS / STATE_H / (PIXELS * _FINE)
 
 Frame = NDArray[np.uint8]
 Polygon = list[tuple[float, float]]
@@ -36,13 +38,6 @@ class View:
     """What is seen of one car on one track."""
 
     def __init__(self) -> None:
-        self._track = np.zeros(_SIDE * _SIDE + 1, dtype=np.uint32)  # the last one is what lies beyond
-        across = (np.arange(PIXELS * _FINE) + 0.5) / (PIXELS * _FINE) * WINDOW_W - WINDOW_W / 2
-        down = (np.arange(PIXELS * _FINE) + 0.5) / (PIXELS * _FINE) * WINDOW_H * ROWS / STATE_H
-        up = WINDOW_H - down - _LOOKS_UP
-        # pixels of the window, from the car's middle: (place below, place beside, row, column)
-        self._across = across.reshape(1, PIXELS, _FINE, 1).transpose(0, 2, 3, 1)
-        self._up = up.reshape(PIXELS, _FINE, 1, 1).transpose(1, 2, 0, 3)
         self._zoom = -1.0
 
     def draw_track(self, polygons: Any) -> None:
@@ -57,9 +52,8 @@ class View:
         for corners, (_, colour) in zip(places, polygons, strict=True):
             moved = [(x - 2 * left, y - 2 * top) for x, y in corners]
             pen.polygon(moved, fill=tuple(int(level) for level in colour))
-        whole = self._track[:-1].reshape(_SIDE, _SIDE)
-        whole[:] = ground
-        whole[top:below, left:right] = _words(part.reduce(2))
+        self._track = ground.copy()
+        self._track.paste(part.reduce(2), (left, top))
 
     def frame(self, env: Any) -> Frame:
         """Return what is seen now, (PIXELS, PIXELS, 3)."""
@@ -67,16 +61,14 @@ class View:
         zoom = 0.1 * SCALE * max(1 - env.t, 0) + ZOOM * SCALE * min(env.t, 1)
         cosine, sine = (part * _MAP / zoom for part in (math.cos(hull.angle), math.sin(hull.angle)))
         x, y = _on_map(hull.position[0], hull.position[1])
-        column = ((self._across * cosine + x) - self._up * sine).astype(np.int32)
-        row = ((y - self._across * sine) - self._up * cosine).astype(np.int32)
-        index = row * _SIDE + column
-        ends = [part[a, a, b, c] for part in (column, row) for a in (0, -1) for b in (0, -1) for c in (0, -1)]
-        if min(ends) < 1 or max(ends) >= _SIDE - 1:
-            beyond = (column < 0) | (row < 0) | (column >= _SIDE) | (row >= _SIDE)
-            index[beyond] = _SIDE * _SIDE
-        seen = self._track.take(index).reshape(_FINE * _FINE, -1)
-        frame = _mean_of_four(seen).view(np.uint8).reshape(PIXELS, PIXELS, 4)
-        return self._with_car(np.ascontiguousarray(frame[..., :3]), zoom)
+        # From places of the fine frame to those of the map: turned with the car, whose middle stays where it is seen.
+        place = (
+            _ACROSS * cosine, _DOWN * sine, x - cosine * WINDOW_W / 2 - sine * _AHEAD,
+            -_ACROSS * sine, _DOWN * cosine, y + sine * WINDOW_W / 2 - cosine * _AHEAD,
+        )  # fmt: skip
+        fine = (PIXELS * _FINE, PIXELS * _FINE)
+        seen = self._track.transform(fine, Image.Transform.AFFINE, place, Image.Resampling.NEAREST).reduce(_FINE)
+        return self._with_car(np.array(seen), zoom)
 
     def meet(self, car: Any) -> None:
         """Learn the shapes of a car, which do not change while it drives."""
@@ -138,14 +130,6 @@ def _shapes(body: Any) -> list[tuple[Polygon, tuple[int, ...]]]:
     return [([(x, y) for x, y in fixture.shape.vertices], colour) for fixture in body.fixtures]
 
 
-def _mean_of_four(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return the mean of four rows of words, byte by byte, rounded down."""
-    low, high = words & _ODD, (words >> 8) & _ODD
-    low, high = (((part[0] + part[1] + part[2] + part[3]) >> 2) & _ODD for part in (low, high))
-    mean: NDArray[np.uint32] = low | (high << 8)
-    return mean
-
-
 def _on_frame(x: float, y: float) -> tuple[float, float]:
     """Return where a pixel of the window is on a frame."""
     return x * PIXELS / WINDOW_W, y * PIXELS * STATE_H / (WINDOW_H * ROWS)
@@ -156,8 +140,8 @@ def _on_map(x: float, y: float, scale: int = 1) -> tuple[float, float]:
 
 
 @cache
-def _grass() -> tuple[Image.Image, NDArray[np.uint32]]:
-    """Return the map without a track, twice as large and as words: grass, and the patches that are laid on it."""
+def _grass() -> tuple[Image.Image, Image.Image]:
+    """Return the map without a track, twice as large and as it is: grass, and the patches that are laid on it."""
     ground = Image.new("RGB", (_SIDE, _SIDE), (102, 204, 102))
     pen = ImageDraw.Draw(ground)
     for x in range(-20, 20, 2):
@@ -165,13 +149,7 @@ def _grass() -> tuple[Image.Image, NDArray[np.uint32]]:
             left, below = _on_map(GRASS_DIM * x, GRASS_DIM * y)
             right, above = _on_map(GRASS_DIM * (x + 1), GRASS_DIM * (y + 1))
             pen.rectangle((round(left), round(above), round(right) - 1, round(below) - 1), fill=(102, 230, 102))
-    return ground.resize((2 * _SIDE, 2 * _SIDE), Image.Resampling.NEAREST), _words(ground)
-
-
-def _words(picture: Image.Image) -> NDArray[np.uint32]:
-    """Return the pixels of a picture as a word each, (height, width)."""
-    words: NDArray[np.uint32] = np.asarray(picture.convert("RGBX")).view(np.uint32)[..., 0]
-    return words
+    return ground.resize((2 * _SIDE, 2 * _SIDE), Image.Resampling.NEAREST), ground
 
 
 def _stripe(phase: float) -> Polygon | None:
