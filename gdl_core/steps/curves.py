@@ -24,9 +24,10 @@ HELD_OUT = "held_out_"
 FIRST = ("loss", "rmse", "reconstruction", "kl")
 _SHARED = {"_loss": "losses", "_accuracy": "accuracies", "_penalty": "penalties"}
 """Parts of several players that share a panel, by how their names end."""
-TIMES = ("generation", "epoch", "step")
+TIMES = ("generation", "round", "epoch", "step")
 """What a curve goes along."""
 _EARNED = ("mean", "best", "worst", "watched")
+_PLAYED = ("dreamt", "earned", "strayed")
 """Parts of a search that share a panel."""
 _GUESSED = ("accuracies", "_real_accuracy", "_fake_accuracy")
 """Panels of what is right half the time by guessing."""
@@ -58,7 +59,8 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
 
     names = model_names(arguments.model)
     histories = [trained.history for trained in arguments.model]
-    parts, time = _parts(histories), "generation" if "generation" in histories[0].header else "epoch"
+    parts = _parts(histories)
+    time = next((name for name in TIMES if name in histories[0].header), "epoch")
     if not parts:
         raise DataError(
             f"{' and '.join(names)}: fitted at once, so that there are no curves; draw those of other models"
@@ -100,6 +102,8 @@ def _shared(parts: list[str]) -> dict[str, tuple[str, str]]:
     """Return panel and short name of parts that share a panel: those of a search, or of a game if two players lose."""
     if set(_EARNED[:3]) <= set(parts):
         return {part: ("earned", part) for part in _EARNED if part in parts}
+    if set(_PLAYED[:2]) <= set(parts):
+        return {part: ("earned", part) for part in _PLAYED if part in parts}
     if sum(part.endswith("_loss") for part in parts) < 2:
         return {}
     found = {}

@@ -18,6 +18,8 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("dream", "environment", "What a memory expects, as an environment to play in."),
     ("curious", "environment", "An environment whose reward is what a memory does not know yet."),
     ("evolve", "model", "Search for a controller by evolution, in a dream or for real."),
+    ("iterate", "model", "Rounds of dreaming and waking: a memory learns from what its dream got wrong."),
+    ("part", "model", "The vision or the memory of an agent, as a model of its own."),
     ("choose", "model", "The agent that earns most in a few declared real episodes, which are no score."),
     ("film", "frames", "An episode as it is, as V sees it, and as M dreams it, with rewards and M's surprise."),
     ("temperatures", "frames", "The same dream at several temperatures."),

@@ -25,8 +25,10 @@ from gdl_world.controller import told
 from gdl_world.curiosity import Curiosity
 from gdl_world.environment import Actions
 from gdl_world.fit import is_a, need_fit
-from gdl_world.memory import Memory, Outlook
+from gdl_world.memory import Memory, Outlook, State
 from gdl_world.rows import Seeds, row_keys, seeds_of, set_up, space_of, wanted_rows
+from gdl_world.sequences import Sequences
+from gdl_world.starts import amid
 from gdl_world.vision import Vision
 
 _WORDS = 4  # a Philox counter gives four numbers
@@ -41,6 +43,7 @@ class Dream:
         memory: M.
         actions: what can be done.
         mean, log_var: posteriors of the frames that dreams begin with, each (starts, latent).
+        state: what M remembers at these, two times (starts, hidden); None: nothing, for they are first frames.
         temperature: how uncertain the dream is.
         ended: probability from which on an episode is taken to have ended.
         cap: steps after which a dream is cut off.
@@ -56,13 +59,25 @@ class Dream:
     ended: float
     cap: int
     curiosity: Curiosity | None = None
+    state: State | None = None
 
     def begin(self, seeds: Tensor) -> Tensor:
         """Return the first points of dreams, (rows, latent): which start, and where in its posterior, by the seed."""
-        which = uniform((len(seeds), 1), key=row_keys(seeds, 0), device=seeds.device)[:, 0] * len(self.mean)
-        at = which.long().clamp(max=len(self.mean) - 1)
+        at = self._start(seeds)
         z: Tensor = reparameterize(self.mean[at], self.log_var[at], key=row_keys(seeds, 1))
         return z
+
+    def remembered(self, seeds: Tensor) -> State:
+        """Return M's state at the first points of dreams, two times (rows, hidden)."""
+        if self.state is None:
+            return self.memory.begin(len(seeds))
+        at = self._start(seeds)
+        hidden, cell = self.state
+        return hidden[at], cell[at]
+
+    def _start(self, seeds: Tensor) -> Tensor:
+        which = uniform((len(seeds), 1), key=row_keys(seeds, 0), device=seeds.device)[:, 0] * len(self.mean)
+        return which.long().clamp(max=len(self.mean) - 1)
 
     def chances(self, seeds: Tensor, time: int) -> tuple[Tensor, Tensor]:
         """Return what decides of a step: numbers of [0, 1) that choose components, and normal ones, (rows, latent)."""
@@ -110,17 +125,18 @@ class Dream:
 def dream_of(
     vision: TrainedModel,
     memory: TrainedModel,
-    starts: Episodes,
+    starts: Episodes | Sequences,
     temperature: float = 1.0,
     ended: float = 0.5,
     cap: int | None = None,
 ) -> Dream:
-    """Return the dream of a world; it begins with frames that episodes of the training set began with.
+    """Return the dream of a world.
 
     Args:
         vision: a world/vision, by whose numbers the memory goes.
         memory: a world/memory.
-        starts: episodes.
+        starts: episodes, with whose first frames dreams begin, or their sequences: then dreams begin anywhere in them,
+            and M remembers what came before. Either way nothing that is held out is dreamt of.
         temperature: how uncertain it is; 1 as it was learned.
         ended: probability of the end from which on a dream has ended.
         cap: steps at most; by default those of the environment.
@@ -131,8 +147,12 @@ def dream_of(
     v, m, told = is_a(vision, Vision, "world/vision"), is_a(memory, Memory, "world/memory"), starts.about
     actions = Actions(choices=told["actions"]["choices"], numbers=told["actions"]["numbers"])
     need_fit("vision and memory", v.latent_shape, m.latent_shape)
-    need_fit("the vision and the episodes", tuple(v.data_shape), tuple(starts.shape))
     need_fit("the memory's actions and those of the episodes", m.config.actions, actions.width)
+    if isinstance(starts, Sequences):
+        need_fit("the memory and the sequences", m.config.latent, starts.latent)
+        mean, log_var, state = amid(m, starts)
+        return Dream(v, m, actions, mean, log_var, temperature, ended, cap or int(told["cap"]), state=state)
+    need_fit("the vision and the episodes", tuple(v.data_shape), tuple(starts.shape))
     training = np.setdiff1d(np.arange(len(starts.seeds)), starts.held_out_episodes())
     posterior = encode_rows(vision, starts, starts.starts[training])
     assert posterior.log_var is not None
@@ -143,7 +163,8 @@ def moved(dream: Dream, device: torch.device | str) -> Dream:
     """Return the dream on a device; its models, which others may share, are moved there."""
     for model in (dream.vision, dream.memory, *((dream.curiosity.memory,) if dream.curiosity is not None else ())):
         model.to(device)
-    return replace(dream, mean=dream.mean.to(device), log_var=dream.log_var.to(device))
+    state = None if dream.state is None else (dream.state[0].to(device), dream.state[1].to(device))
+    return replace(dream, mean=dream.mean.to(device), log_var=dream.log_var.to(device), state=state)
 
 
 def at_temperature(dream: Dream, temperature: float) -> Dream:
@@ -180,13 +201,13 @@ class DreamEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
         if self._seeds is None:
             self._seeds, self._z = seeds, self.dream.begin(seeds)
             self._time, self._over = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.bool)
-            self._state = self.dream.memory.begin(rows)
+            self._state = self.dream.remembered(seeds)
         else:
             self._seeds = torch.where(mask, seeds, self._seeds)
             self._z = torch.where(mask[:, None], self.dream.begin(seeds), self._z)
             self._time, self._over = self._time.masked_fill(mask, 0), self._over & ~mask
-            hidden, cell = self._state
-            self._state = hidden.masked_fill(mask[:, None], 0.0), cell.masked_fill(mask[:, None], 0.0)
+            (hidden, cell), (fresh, new) = self._state, self.dream.remembered(seeds)
+            self._state = torch.where(mask[:, None], fresh, hidden), torch.where(mask[:, None], new, cell)
         return self._z.numpy().copy(), {}
 
     @torch.no_grad()

@@ -15,17 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gdl_core.kernels import randn
 from gdl_core.noise import Noise
 from gdl_world.agent import Agent
 from gdl_world.controller import decide, told
 from gdl_world.dream import Dream
-from gdl_world.rows import points, to_input
+from gdl_world.rows import points, row_keys, to_input
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
     from gdl_world.environment import Environment
 
+_DRAWS = 0x61726F756E64  # sets the noise of drawn controllers apart from that of points
 _PACK = 0.9  # rows are packed once fewer than this share of them are left
 
 
@@ -71,7 +73,7 @@ def dream_returns(
     row = torch.arange(candidates * rollouts, device=device)  # which of all rows are still there
     of_seed = row % rollouts
     z = dream.begin(seeds)[of_seed]
-    hidden, cell = dream.memory.begin(len(row))
+    hidden, cell = (part[of_seed] for part in dream.remembered(seeds))
     mine = parameters.to(device)[row // rollouts]
     earned = torch.zeros(len(row), dtype=torch.float64, device=device)
     lasted = torch.zeros(len(row), dtype=torch.float64, device=device)
@@ -131,6 +133,31 @@ class AgentPolicy:
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()
         return result
+
+
+class Around(AgentPolicy):
+    """In each episode another controller, drawn by the seed around that of an agent."""
+
+    def __init__(self, agent: Agent, sigma: float) -> None:
+        super().__init__(agent)
+        self.sigma = sigma
+
+    def begin(self, seeds: Sequence[int]) -> None:
+        """Draw the controllers."""
+        super().begin(seeds)
+        self.parameters = self._drawn(seeds)
+
+    def again(self, rows: NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Draw those of new episodes."""
+        super().again(rows, seeds)
+        assert self.parameters is not None
+        self.parameters[torch.from_numpy(rows).to(self.agent.device)] = self._drawn(seeds)
+
+    def _drawn(self, seeds: Sequence[int]) -> Tensor:
+        mean = self.agent.parameters_of_controller
+        key = row_keys(torch.tensor([seed ^ _DRAWS for seed in seeds], device=mean.device), 1 << 40)
+        normal: Tensor = randn((len(seeds), len(mean)), key=key, device=mean.device)
+        return mean + self.sigma * normal
 
 
 See = Callable[

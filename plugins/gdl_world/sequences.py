@@ -7,8 +7,9 @@ step of a window is the first one of the next, so that no transition is left out
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,10 +24,19 @@ _FLAGS = 4  # reward, ended, there, next there
 
 @dataclass(frozen=True, eq=False)
 class Sequences(Dataset):
-    """Windows of episodes, float32 (windows, steps, numbers); `latent` and `actions` say what the numbers are."""
+    """Windows of episodes, float32 (windows, steps, numbers).
+
+    Attributes:
+        latent: numbers of a posterior's mean.
+        actions: numbers of an action.
+        begins: whether each window begins with an episode's first frame.
+        about: what the episodes say of their environment.
+    """
 
     latent: int = field(kw_only=True)
     actions: int = field(kw_only=True)
+    begins: NDArray[np.bool_] = field(kw_only=True)
+    about: Mapping[str, Any] = field(kw_only=True)
 
     def reward_variance(self) -> float:
         """Return the variance of the rewards of training steps."""
@@ -109,4 +119,29 @@ def cut(
         fingerprint=fingerprint("sequences", episodes.fingerprint, key, length),
         latent=latent,
         actions=width,
+        begins=np.isin(begins, episodes.starts[:-1]),
+        about=episodes.about,
+    )
+
+
+def joined(parts: Sequence[Sequences], times: Sequence[int]) -> Sequences:
+    """Return windows of several at once, each part so many times; what is held out stays so.
+
+    Args:
+        parts: windows of one length and of the same numbers.
+        times: how often the training windows of each part are met in an epoch.
+    """
+    held_out, first = [], 0
+    rows: list[NDArray[np.int64]] = []
+    for part, often in zip(parts, times, strict=True):
+        mine = np.concatenate([part.held_out, np.tile(part.train, often)])
+        held_out.append(np.arange(first, first + len(part.held_out)))
+        first += len(mine)
+        rows.append(mine)
+    return replace(
+        parts[0],
+        data=np.concatenate([part.data[mine] for part, mine in zip(parts, rows, strict=True)]),
+        held_out=np.concatenate(held_out).astype(np.int64),
+        begins=np.concatenate([part.begins[mine] for part, mine in zip(parts, rows, strict=True)]),
+        fingerprint=fingerprint("joined", *(part.fingerprint for part in parts), *times),
     )

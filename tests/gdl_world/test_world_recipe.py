@@ -39,7 +39,14 @@ steps:
            rollouts: 2, horizon: 5}
   brief:  {do: evolve, env: $arena, vision: $eye, generations: 1, population: 4, rollouts: 2, horizon: 7,
            standard: false}
-  blank:  {do: untrained, model: $memory}
+  amid:   {do: dream, vision: $eye, memory: $memory, starts: $codes, cap: 8}
+  midway: {do: evolve, env: $amid, vision: $eye, memory: $memory, generations: 1, population: 4, rollouts: 2}
+  rounds: {do: iterate, env: $arena, vision: $eye, memory: $memory, data: $codes, from: $short, rounds: 3, looks: 3,
+           strays: 2, updates: 4, batch: 8, recent: 1, horizon: 6, generations: 2, population: 4, rollouts: 2,
+           save: rounds.gdl}
+  better: {do: curves, model: $rounds, save: [better.png, better.csv]}
+  wiser:  {do: part, agent: $rounds, which: memory, save: wiser.gdl}
+  blank:  {do: untrained, model: $wiser}
   real:   {do: evolve, env: $arena, vision: $eye, memory: $blank, generations: 2, population: 4, rollouts: 2}
   seeing: {do: evolve, env: $dream, vision: $eye, generations: 1, population: 4, rollouts: 2}
   again:  {do: rollouts, env: $arena, policy: $player, episodes: 4, explore: 0.2, first: $play}
@@ -121,6 +128,24 @@ def test_episodes_are_no_longer_than_the_horizon(road: Path) -> None:
     assert all(float(str(value)) == 7 for name in ("mean", "best", "worst") for value in brief.column(name))  # 1 a step
     short = read_model(road / ".gdl" / "short" / "result.gdl").history
     assert 0 < float(str(short.column("best")[0])) < 6
+
+
+def test_rounds_of_dreaming_and_waking_tell_what_came_of_each(road: Path) -> None:
+    agent, told = read_model(road / "rounds.gdl"), media.read(road / "better.csv", get_registry())
+    history = agent.history
+    assert history.column("round") == (1, 2, 3)
+    assert history.column("nll")[0] is None, "the first round dreams with the memory that was given"
+    assert set(told.column("part")) == {"nll", "dreamt", "earned", "deviation", "strayed"}
+    report = json.loads((road / "report.json").read_text(encoding="utf-8"))
+    notes = next(step for step in report["steps"] if step["name"] == "rounds")["notes"]
+    best = max(range(3), key=lambda number: float(str(history.column("earned")[number])))
+    assert f"the agent of round {best + 1} of 3 is kept" in notes[-1]
+    wiser = read_model(road / "wiser.gdl")
+    assert wiser.name == "world/memory"
+    mine = agent.model.memory.state_dict()
+    assert all(bool((mine[name] == value).all()) for name, value in wiser.model.state_dict().items())
+    left = {path.name for path in (road / ".gdl" / "rounds").rglob("*") if path.is_dir() or path.suffix == ".u8"}
+    assert "episodes" not in left, "frames are not kept"
 
 
 def test_an_agent_is_one_file(road: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from gdl_core.arguments import StepArguments
+from gdl_core.arguments import Accepts, StepArguments
+from gdl_core.errors import DataError
 from gdl_world.environment import Environment
-from gdl_world.steps.inputs import EpisodesInput, MemoryModel, VisionModel
+from gdl_world.steps.inputs import MemoryModel, VisionModel
 
 if TYPE_CHECKING:
     from gdl_core.steps.context import StepContext
@@ -19,7 +20,10 @@ class Arguments(StepArguments):
 
     vision: VisionModel = Field(description="the world/vision by whose numbers the memory goes")
     memory: MemoryModel = Field(description="the world/memory whose expectation is played in")
-    starts: EpisodesInput = Field(description="episodes whose first frames dreams begin with")
+    starts: Annotated[Any, Accepts("episodes", "dataset")] = Field(
+        description="episodes, with whose first frames dreams begin, or their sequences: then dreams begin anywhere in "
+        "them, and the memory remembers what came before; short ones from everywhere go less astray than long ones"
+    )
     temperature: float = Field(1.0, ge=0, le=10, description="how uncertain the dream is; 1 as it was learned")
     ended: float = Field(
         0.5,
@@ -32,12 +36,15 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> Environment:
     """Return the dream, in which whatever plays in environments can play."""
+    from gdl_core.data.episodes import Episodes
     from gdl_world.dream import DreamEnv, dream_of
+    from gdl_world.sequences import Sequences
 
-    episodes, told = arguments.starts, arguments.starts.about
-    dream = dream_of(
-        arguments.vision, arguments.memory, episodes, arguments.temperature, arguments.ended, arguments.cap
-    )
+    starts = arguments.starts
+    if not isinstance(starts, Episodes | Sequences):
+        raise DataError("a dream begins with episodes (do: rollouts) or their sequences (do: sequences)")
+    told = starts.about
+    dream = dream_of(arguments.vision, arguments.memory, starts, arguments.temperature, arguments.ended, arguments.cap)
     return Environment(
         name=f"a dream of {told.get('name', 'it')}",
         shape=dream.vision.data_shape,  # type: ignore[arg-type]
@@ -47,6 +54,7 @@ def run(arguments: Arguments, context: StepContext) -> Environment:
         about={
             "dream of": told.get("name", ""), "temperature": dream.temperature, "ended": dream.ended,
             "vision": arguments.vision.fingerprint, "memory": arguments.memory.fingerprint,
+            "starts": starts.fingerprint,
         },
         dream=dream,
     )  # fmt: skip

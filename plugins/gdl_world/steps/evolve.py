@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
+    from gdl_core.training.distributed import Ranks
     from gdl_world.agent import Agent
     from gdl_world.dream import Dream
     from gdl_world.environment import Environment
@@ -85,11 +86,17 @@ class Arguments(StepArguments):
 
 def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     """Return the agent whose controller is the mean of the last generation's distribution."""
+    from gdl_core.training.distributed import here
+
+    return search(arguments, context, here())
+
+
+def search(arguments: Arguments, context: StepContext, ranks: Ranks) -> TrainedModel:
+    """Return that agent, found by so many processes together."""
     import torch
 
     from gdl_core.latent.fingerprint import fingerprint
     from gdl_core.training.build import choose_device
-    from gdl_core.training.distributed import here
     from gdl_core.training.evolve import EvolutionConfig, evolve
     from gdl_world.agent import Agent
     from gdl_world.dream import moved
@@ -132,7 +139,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
             watch = None if arguments.watch is None else _watch(arguments, place, agent, context)
             found = evolve(
                 evaluate, begin, settings, context.folder, context.noise,
-                context.progress, context.cancelled, key, watch, here(),
+                context.progress, context.cancelled, key, watch, ranks,
             )  # fmt: skip
     finally:
         agent.cpu()

@@ -49,7 +49,8 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
     for temperature in arguments.temperatures:
         env = DreamEnv(at_temperature(dream, temperature), len(seeds))
         z, _ = env.reset(seed=seeds)
-        frames, lengths, state = [env.frames()], np.full(len(seeds), arguments.steps), None
+        state = None if agent.memory is None else dream.remembered(torch.tensor(seeds))
+        frames, lengths = [env.frames()], np.full(len(seeds), arguments.steps)
         live = np.ones(len(seeds), dtype=bool)
         for time in range(arguments.steps - 1):
             context.check_cancelled()
