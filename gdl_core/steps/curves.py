@@ -26,9 +26,8 @@ _SHARED = {"_loss": "losses", "_accuracy": "accuracies", "_penalty": "penalties"
 """Parts of several players that share a panel, by how their names end."""
 TIMES = ("generation", "round", "epoch", "step")
 """What a curve goes along."""
-_EARNED = ("mean", "best", "worst", "watched")
-_PLAYED = ("dreamt", "earned", "strayed")
-"""Parts of a search that share a panel."""
+_EARNED = (("mean", "best", "worst", "watched"), ("earned", "strayed"))
+"""Parts of a search, and of rounds, that share a panel."""
 _GUESSED = ("accuracies", "_real_accuracy", "_fake_accuracy")
 """Panels of what is right half the time by guessing."""
 
@@ -66,7 +65,9 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
             f"{' and '.join(names)}: fitted at once, so that there are no curves; draw those of other models"
         )
     if any(time not in history.header for history in histories):
-        raise DataError(f"{' and '.join(names)}: generations and epochs have no axis in common; draw them apart")
+        raise DataError(
+            f"{' and '.join(names)}: generations, rounds and epochs have no axis in common; draw them apart"
+        )
     for part in arguments.of:
         if part not in parts:
             known = ", ".join(parts)
@@ -100,10 +101,9 @@ def run(arguments: Arguments, context: StepContext) -> Figure:
 
 def _shared(parts: list[str]) -> dict[str, tuple[str, str]]:
     """Return panel and short name of parts that share a panel: those of a search, or of a game if two players lose."""
-    if set(_EARNED[:3]) <= set(parts):
-        return {part: ("earned", part) for part in _EARNED if part in parts}
-    if set(_PLAYED[:2]) <= set(parts):
-        return {part: ("earned", part) for part in _PLAYED if part in parts}
+    for earned in _EARNED:
+        if set(earned[:2]) <= set(parts):
+            return {part: ("earned", part) for part in earned if part in parts}
     if sum(part.endswith("_loss") for part in parts) < 2:
         return {}
     found = {}

@@ -149,7 +149,7 @@ def dream_of(
     need_fit("vision and memory", v.latent_shape, m.latent_shape)
     need_fit("the memory's actions and those of the episodes", m.config.actions, actions.width)
     if isinstance(starts, Sequences):
-        need_fit("the memory and the sequences", m.config.latent, starts.latent)
+        need_fit("the sequences and the vision", starts.vision[:12], vision.fingerprint[:12])
         mean, log_var, state = amid(m, starts)
         return Dream(v, m, actions, mean, log_var, temperature, ended, cap or int(told["cap"]), state=state)
     need_fit("the vision and the episodes", tuple(v.data_shape), tuple(starts.shape))

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from gdl_world.environment import Environment
 
 
-def earned_in_dream(agent: Agent, env: Environment, seeds: Sequence[int], stop: Callable[[], None]) -> float:
-    """Return what an agent earns on average in dreams of these seeds.
+def earned_in_dream(
+    agent: Agent, env: Environment, seeds: Sequence[int], stop: Callable[[], None], cap: int
+) -> float | None:
+    """Return what an agent earns on average in dreams of these seeds; None where they are no whole episodes: they begin
+    anywhere, or are cut off sooner than those outside, which last `cap` steps at most.
 
     Raises:
         DataError: the environment is no dream, or one that the agent cannot play in.
@@ -30,6 +33,8 @@ def earned_in_dream(agent: Agent, env: Environment, seeds: Sequence[int], stop: 
     if env.dream is None:
         raise DataError(f"a dream is needed to compare with (do: dream), but {env.name} is none")
     need_dream(agent, env.dream)
+    if env.dream.state is not None or env.dream.cap < cap:
+        return None
     parameters = agent.parameters_of_controller[None]
     earned, _ = dream_returns(agent, parameters, moved(env.dream, "cpu"), torch.tensor(seeds), stop)
     return float(earned.mean())

@@ -73,7 +73,7 @@ class Memory(Model):
             update={
                 "latent": dataset.latent,
                 "actions": dataset.actions,
-                "reward_variance": dataset.reward_variance() or 1.0,
+                "reward_variance": dataset.reward_variance(),
             }
         )
 

@@ -1,6 +1,5 @@
-"""Rounds of dreaming and waking: M learns from what was played, a controller evolves in the dream of it, and plays, so
-that M hears where its dream was wrong (Ha & Schmidhuber 2018, section 5, the iterative training procedure; Schmidhuber
-2015, arXiv:1511.09249).
+"""The parts of a round of dreaming and waking: M learns from what was played, and what is played is kept as M learns it
+(Ha & Schmidhuber 2018, section 5, the iterative training procedure; Schmidhuber 2015, arXiv:1511.09249).
 
 What a round has come to lies in a folder of its own: broken off, the same rounds go on where they were.
 """
@@ -9,19 +8,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gdl_core.config import Duration
 from gdl_core.data.dataset import fingerprint
 from gdl_core.data.split import split
+from gdl_core.errors import CheckpointError
 from gdl_core.latent.fingerprint import fingerprint as fingerprint_of
 from gdl_core.media.atomic import replacing
+from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
@@ -29,6 +30,7 @@ from gdl_core.values import TrainedModel
 from gdl_world.codes import encoded
 from gdl_world.collect import collect
 from gdl_world.environment import Environment
+from gdl_world.memory import Memory
 from gdl_world.play import Policy
 from gdl_world.sequences import Sequences, action_vectors, cut, joined
 from gdl_world.store import Store
@@ -46,21 +48,63 @@ class Surroundings:
     progress: Callable[..., None]
     cancelled: Callable[[], bool]
     stop: Callable[[], None]
+    note: Callable[[str], None]
 
     def part(self, name: str) -> Surroundings:
         """Return those of a part: a folder and a stream of its own."""
         return replace(self, folder=self.folder / name, noise=self.noise.stream(name))
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a round has come to.
+
+    Attributes:
+        nll: M's surprise at what is held out of all that it learned from, in nats a number; None: it learned nothing.
+        dreamt: what the last generation earned in its dreams.
+        sigma: the step size that its search ended with.
+        earned, deviation: of the looks.
+        strayed: what those earned on average who explored; None: there were none.
+    """
+
+    nll: float | None
+    dreamt: float
+    sigma: float
+    earned: float
+    deviation: float
+    strayed: float | None
+
+
+def keep(agent: TrainedModel, outcome: Outcome, key: str, folder: Path) -> None:
+    """Keep what a round has come to; what only a round that goes on needs is deleted.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_model(agent, folder / "agent.gdl")
+    _write(folder / "outcome.json", {"key": key, **asdict(outcome)})
+    for part in ("memory", "search"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+
+
+def kept(key: str, folder: Path) -> tuple[TrainedModel, Outcome] | None:
+    """Return what a round of this key has come to, or None where it has not come to its end."""
+    told = _told(folder / "outcome.json", key)
+    try:
+        return None if told is None else (read_model(folder / "agent.gdl"), Outcome(**told))
+    except (CheckpointError, TypeError):
+        return None  # damaged: the round is done again
+
+
 def learned(
     memory: TrainedModel, known: list[Sequences], recent: int, updates: int, batch: int, here: Surroundings
 ) -> TrainedModel:
-    """Return M after so many more steps on all that was played, of which the newest counts for half.
+    """Return M after so many more steps on all that was played, of which the newest counts for about half.
 
     Args:
         memory: as it was; it is not changed.
         known: what was played, the oldest first; there are two at least.
-        recent: how many of the last ones are new.
+        recent: how many of the last ones are new. They are met several times an epoch where they are few.
         updates: steps of the training.
         batch: windows of a step.
         here: where, with which noise.
@@ -70,31 +114,38 @@ def learned(
     often = max(round(old / max(sum(len(part.train) for part in known[-new:]), 1)), 1)
     data = joined(known, [1] * (len(known) - new) + [often] * new)
     model = deepcopy(memory.model).train()
+    model.config = Memory.fit_config(model.config, data)
     settings = TrainingConfig(duration=Duration(updates, "steps"), batch=batch, precision="fp32", device=here.device)
-    key = f"{memory.fingerprint} {data.fingerprint} {settings.model_dump_json()} {here.noise.key_seed}"
-    trained = train(model, data, settings, here.folder, here.noise, here.progress, here.cancelled, key=key)
+    key = f"{memory.fingerprint} {data.fingerprint} {updates} {batch} {here.noise.key_seed}"
+    trained = train(
+        model, data, settings, here.folder, here.noise, here.progress, here.cancelled, key=key, tell=here.note
+    )
     model.cpu().eval()
+    config = model.config.model_dump(mode="json")
     return replace(
         memory,
         model=model,
-        fingerprint=fingerprint_of(model, memory.config),
+        config=config,
+        fingerprint=fingerprint_of(model, config),
         data={"name": data.name, "fingerprint": data.fingerprint, "samples": len(data.train), "columns": {}},
         history=trained.history,
     )
 
 
+class Player(NamedTuple):
+    """Who plays, and what tells it apart from everybody else."""
+
+    policy: Policy
+    key: str
+
+
 def played(
-    env: Environment,
-    vision: TrainedModel,
-    policy: Policy,
-    episodes: int,
-    length: int,
-    here: Surroundings,
+    env: Environment, vision: TrainedModel, player: Player, episodes: int, length: int, here: Surroundings
 ) -> tuple[Sequences, list[float]]:
     """Return so many episodes as M learns them, and what each earned; their frames are not kept.
 
     Args:
-        env, policy: what is played, and who plays.
+        env, player: what is played, and who plays.
         vision: V.
         episodes: how many.
         length: steps of a window.
@@ -103,34 +154,59 @@ def played(
     Raises:
         StorageError: the disk is full; the same call goes on.
     """
-    windows, told = here.folder / "windows.npy", here.folder / "told.json"
-    if not told.is_file():
-        key = fingerprint("rounds", env.described, vision.fingerprint, here.noise.key_seed)
+    key = fingerprint(
+        "rounds", env.described, player.key, vision.fingerprint, here.noise.key_seed, episodes, length
+    )  # fmt: skip
+    found = _read(key, here.folder)
+    if found is None:
         raw = here.folder / "episodes"
         store = Store(raw, env.shape, env.actions.numbers, key, env.described)
-        collect(env, policy, store, episodes, here.noise, here.progress, here.stop)
+        collect(env, player.policy, store, episodes, here.noise, here.progress, here.stop)
         held_out = split(episodes, _HELD_OUT, here.noise.stream("split")).tolist()
-        found = store.value(f"{env.name} played", here.noise, _HELD_OUT, held_out)
-        mean, log_var = encoded(vision, found, here.folder, here.device, lambda *_, **__: None, here.stop)
-        made = cut(found, mean, log_var, action_vectors(found), length, vision.fingerprint)
-        about = {
-            "name": made.name, "held_out": made.held_out.tolist(), "fingerprint": made.fingerprint,
-            "latent": made.latent, "actions": made.actions, "begins": np.flatnonzero(made.begins).tolist(),
-            "about": dict(found.about), "returns": [float(one) for one in found.returns],
-        }  # fmt: skip
-        with replacing(windows) as temporary:
-            np.save(temporary, made.data, allow_pickle=False)
-        with replacing(told) as temporary:
-            temporary.write_text(json.dumps(about), encoding="utf-8")
-    about = json.loads(told.read_text(encoding="utf-8"))
-    for left in (here.folder / "episodes", *here.folder.glob("codes-*.npy")):
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    data: Any = np.load(windows, allow_pickle=False)
-    begins = np.zeros(len(data), dtype=bool)
-    begins[about["begins"]] = True
-    sequences = Sequences(
-        name=about["name"], data=data, columns={}, held_out=np.array(about["held_out"], dtype=np.int64),
-        fingerprint=about["fingerprint"], latent=about["latent"], actions=about["actions"], begins=begins,
-        about=about["about"],
-    )  # fmt: skip
-    return sequences, about["returns"]
+        value = store.value(f"{env.name} played", here.noise, _HELD_OUT, held_out)
+        mean, log_var = encoded(vision, value, here.folder, here.device, lambda *_, **__: None, here.stop)
+        made = cut(value, mean, log_var, action_vectors(value), length, vision.fingerprint)
+        found = made, [float(one) for one in value.returns]
+        _keep(*found, key, here.folder)
+    shutil.rmtree(here.folder / "episodes", ignore_errors=True)
+    for codes in here.folder.glob("codes-*.npy"):
+        codes.unlink(missing_ok=True)
+    return found
+
+
+def _keep(sequences: Sequences, returns: list[float], key: str, folder: Path) -> None:
+    with replacing(folder / "windows.npy") as temporary:
+        np.save(temporary, sequences.data, allow_pickle=False)
+    about = {
+        "key": key, "name": sequences.name, "held_out": sequences.held_out.tolist(), "vision": sequences.vision,
+        "fingerprint": sequences.fingerprint, "latent": sequences.latent, "actions": sequences.actions,
+        "begins": np.flatnonzero(sequences.begins).tolist(), "about": dict(sequences.about), "returns": returns,
+    }  # fmt: skip
+    _write(folder / "told.json", about)
+
+
+def _read(key: str, folder: Path) -> tuple[Sequences, list[float]] | None:
+    told = _told(folder / "told.json", key)
+    if told is None:
+        return None
+    try:
+        data: Any = np.load(folder / "windows.npy", allow_pickle=False)
+        begins = np.isin(np.arange(len(data)), told.pop("begins"))
+        held_out, returns = np.array(told.pop("held_out"), dtype=np.int64), [float(one) for one in told.pop("returns")]
+        return Sequences(data=data, columns={}, held_out=held_out, begins=begins, **told), returns
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # damaged: played again
+
+
+def _write(path: Path, what: Mapping[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(what), encoding="utf-8")
+
+
+def _told(path: Path, key: str) -> dict[str, Any] | None:
+    """Return what a file of `_write` tells beside its key, or None where it is missing, damaged or of another key."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return told if told.pop("key") == key else None
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None

@@ -20,6 +20,7 @@ from gdl_core.data.dataset import Dataset, fingerprint
 from gdl_core.data.episodes import Episodes
 
 _FLAGS = 4  # reward, ended, there, next there
+_SAME = 1e-6  # rewards whose variance is a smaller share of their mean square are all the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +32,21 @@ class Sequences(Dataset):
         actions: numbers of an action.
         begins: whether each window begins with an episode's first frame.
         about: what the episodes say of their environment.
+        vision: fingerprint of the vision whose numbers they are.
     """
 
     latent: int = field(kw_only=True)
     actions: int = field(kw_only=True)
     begins: NDArray[np.bool_] = field(kw_only=True)
     about: Mapping[str, Any] = field(kw_only=True)
+    vision: str = field(kw_only=True)
 
     def reward_variance(self) -> float:
-        """Return the variance of the rewards of training steps."""
-        windows = np.asarray(self.data)[self.train]
-        rewards = windows[..., -4][windows[..., -2] > 0]
-        return float(rewards.var(dtype=np.float64)) if len(rewards) else 0.0
+        """Return the variance of the rewards of training steps; 1 where all are the same, but for rounding."""
+        rewards, there = (np.asarray(self.data[..., part])[self.train] for part in (-4, -2))
+        rewards = rewards[there > 0].astype(np.float64)
+        variance = float(rewards.var()) if len(rewards) else 0.0
+        return variance if variance > _SAME * float(np.square(rewards).mean() if len(rewards) else 0) else 1.0
 
 
 class Steps(NamedTuple):
@@ -78,7 +82,7 @@ def cut(
     log_var: NDArray[np.float32],
     actions: NDArray[np.float32],
     length: int,
-    key: str,
+    vision: str,
 ) -> Sequences:
     """Return the windows of episodes.
 
@@ -88,7 +92,7 @@ def cut(
         log_var: its log-variance.
         actions: as a network is told of them, (frames, numbers).
         length: steps of a window, 2 or more.
-        key: fingerprint of the vision.
+        vision: fingerprint of the vision.
     """
     latent, width = mean.shape[1], actions.shape[1]
     begins, ends, which = [], [], []
@@ -116,11 +120,12 @@ def cut(
         data=data,
         columns={},
         held_out=held_out,
-        fingerprint=fingerprint("sequences", episodes.fingerprint, key, length),
+        fingerprint=fingerprint("sequences", episodes.fingerprint, vision, length),
         latent=latent,
         actions=width,
         begins=np.isin(begins, episodes.starts[:-1]),
         about=episodes.about,
+        vision=vision,
     )
 
 
@@ -128,7 +133,7 @@ def joined(parts: Sequence[Sequences], times: Sequence[int]) -> Sequences:
     """Return windows of several at once, each part so many times; what is held out stays so.
 
     Args:
-        parts: windows of one length and of the same numbers.
+        parts: windows of one length, of numbers of the same vision.
         times: how often the training windows of each part are met in an epoch.
     """
     held_out, first = [], 0

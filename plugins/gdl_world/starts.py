@@ -6,6 +6,7 @@ Short dreams from everywhere do not (Hafner et al. 2020, arXiv:1912.01603, secti
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,18 +32,18 @@ def amid(memory: Memory, sequences: Sequences, most: int = _PLACES) -> tuple[Ten
         DataError: no episode has two steps.
     """
     noise = Noise(0).stream("starts", sequences.fingerprint)
-    steps = take_apart(sequences.tensor(sequences.train), sequences.latent, sequences.actions)
-    length = steps.goes_on.shape[1]
-    later = torch.arange(length) >= min(_KNOWN, (length - 1) // 2)
+    goes_on = torch.from_numpy(np.array(sequences.data[..., -1])[sequences.train]) > 0.5
+    later = torch.arange(goes_on.shape[1]) >= min(_KNOWN, (goes_on.shape[1] - 1) // 2)
     first = torch.from_numpy(sequences.begins[sequences.train])
-    window, time = torch.nonzero(steps.goes_on & (first[:, None] | later), as_tuple=True)
+    window, time = torch.nonzero(goes_on & (first[:, None] | later), as_tuple=True)
     if not len(window):
         raise DataError(f"{sequences.name} has no two steps in a row that are not held out: play longer episodes")
-    chosen = noise.permutation(len(window))[:most]
-    window, time = window[chosen], time[chosen]
-    order = time.argsort(descending=True, stable=True)
+    chosen = noise.stream("places").permutation(len(window))[:most]
+    order = chosen[time[chosen].argsort(descending=True, stable=True)]
     window, time = window[order], time[order]  # who has most to live through comes first, and the rest joins in
-    z = memory.draw(steps, noise)
+    these, window = torch.unique(window, return_inverse=True)
+    steps = take_apart(sequences.tensor(sequences.train[these.numpy()]), sequences.latent, sequences.actions)
+    z = memory.draw(steps, noise.stream("points"))
     hidden, cell = (part.clone() for part in memory.begin(len(window)))
     stepper = memory.stepper()
     for step in range(int(time[0])):

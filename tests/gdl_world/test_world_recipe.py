@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ steps:
   memory: {do: train, model: memory, data: $codes, for: 20 steps, batch: 16, precision: fp32,
            set: {hidden: 16, ensemble: 2}, save: memory.gdl}
   told:   {do: measure, model: $memory, data: $codes, save: told.md}
-  dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1, cap: 20}
+  dream:  {do: dream, vision: $eye, memory: $memory, starts: $play, temperature: 1.1}
   player: {do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 6, rollouts: 2,
            watch: $arena, watch_every: 2, watch_episodes: 3, save: player.gdl}
   on:     {do: evolve, env: $dream, vision: $eye, memory: $memory, from: $player, generations: 1, population: 6,
@@ -192,11 +193,60 @@ def test_stopped_anywhere_it_ends_the_same(road: Path, tmp_path: Path) -> None:
     _run(ROAD, tmp_path / "run")
     for name in ("proof.csv", "told.md", "film.webp", "views.csv", "sought.zip"):
         assert (tmp_path / "run" / name).read_bytes() == (road / name).read_bytes(), name
-    mine, other = (read_model(folder / "player.gdl") for folder in (tmp_path / "run", road))
+    for name in ("player.gdl", "rounds.gdl"):
+        mine, other = (read_model(folder / name) for folder in (tmp_path / "run", road))
+        assert mine.fingerprint == other.fingerprint, name
+
+
+def test_rounds_stopped_anywhere_come_to_the_same(road: Path, tmp_path: Path) -> None:
+    """Each time a file of a round has come to be, the run is stopped, and goes on."""
+    run = tmp_path / "run"
+    shutil.copytree(road, run)
+    shutil.rmtree(run / ".gdl" / "rounds")
+    (run / "rounds.gdl").unlink()
+    met: set[str] = set()
+
+    def cancelled() -> bool:
+        found = {str(path.relative_to(run)) for path in (run / ".gdl" / "rounds").rglob("*.*") if path.is_file()}
+        new = {name for name in found - met if not Path(name).name.startswith(".")}
+        met.update(new)
+        return bool(new)
+
+    for _ in range(200):
+        try:
+            _run(ROAD, run, cancelled=cancelled, only=["rounds"])
+            break
+        except CancelledError:
+            continue
+    stages = {Path(name).name for name in met}
+    assert {"windows.npy", "told.json", "agent.gdl", "outcome.json"} <= stages
+    assert any("memory" in Path(name).parts for name in met)
+    assert any("search" in Path(name).parts for name in met)
+    mine, other = read_model(run / "rounds.gdl"), read_model(road / "rounds.gdl")
     assert mine.fingerprint == other.fingerprint
+    assert mine.history == other.history
+
+
+@pytest.mark.parametrize("name", ["outcome.json", "agent.gdl", "told.json", "windows.npy"])
+def test_a_damaged_round_is_done_again(name: str, road: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(road, run)
+    for path in (run / ".gdl" / "rounds").rglob(name):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (run / ".gdl" / "rounds" / "result.json").unlink()
+    (run / "rounds.gdl").unlink()
+    did = _run(ROAD, run, only=["rounds"])
+    assert did.steps[-1].status == "done"
+    assert read_model(run / "rounds.gdl").fingerprint == read_model(road / "rounds.gdl").fingerprint
 
 
 POLE = "{do: env, name: CartPole-v1, set: {size: 32, workers: 1}}"
+REMEMBERS = {
+    "codes": "{do: sequences, episodes: $play, vision: $eye, length: 8}",
+    "memory": "{do: train, model: memory, data: $codes, for: 1 steps, set: {hidden: 4}}",
+    "dream": "{do: dream, vision: $eye, memory: $memory, starts: $play}",
+}
+ROUNDS = "{{do: iterate, env: $arena, vision: $eye, memory: $memory, data: $codes, {}}}"
 
 
 def _steps(**changed: str) -> str:
@@ -233,6 +283,8 @@ def _steps(**changed: str) -> str:
         ({"player": "{do: evolve, env: $arena, vision: $eye, cell: true}"}, "cell is of a memory"),
         ({"play": "{do: rollouts, env: $arena, policy: sweep, hold: [1, 3]}"}, "hold is of what is done at random"),
         ({"best": "{do: choose, env: $arena, agents: {eye: $eye}}"}, "needs a model that acts"),
+        (REMEMBERS | {"rounds": ROUNDS.format("strays: 0, explore: 0.1")}, "explore is of those who stray"),
+        (REMEMBERS | {"rounds": ROUNDS.format("rounds: 1, recent: 2")}, "recent is of what the memory learns"),
         ({"best": "{do: choose, env: $arena, agents: {}}"}, "at least 1"),
         ({"codes": "{do: sequences, episodes: $arena, vision: $eye}"}, "needs an episodes"),
     ],
@@ -326,6 +378,54 @@ def test_a_wrong_recipe_is_refused_before_it_runs(changed: dict[str, str], words
         (
             {"pole": POLE, "seen": "{do: coverage, env: $pole, episodes: {all: $play}, steps: 2}"},
             "their actions do not",
+        ),
+        (
+            REMEMBERS | {"rounds": "{do: iterate, env: $arena, vision: $eye, memory: $memory, data: $play}"},
+            "data needs the sequences that the memory was trained on",
+        ),
+        (
+            REMEMBERS | {"rounds": "{do: iterate, env: $dream, vision: $eye, memory: $memory, data: $codes}"},
+            "iterate needs a real environment",
+        ),
+        (
+            REMEMBERS
+            | {"pole": POLE, "rounds": "{do: iterate, env: $pole, vision: $eye, memory: $memory, data: $codes}"},
+            "the actions of the sequences and of the environment do not fit",
+        ),
+        (
+            REMEMBERS
+            | {
+                "sight": "{do: train, model: vision, data: $play, for: 2 steps, batch: 8, set: {latent: 4, width: 4}}",
+                "rounds": "{do: iterate, env: $arena, vision: $sight, memory: $memory, data: $codes}",
+            },
+            "the sequences and the vision do not fit",
+        ),
+        (
+            REMEMBERS
+            | {
+                "sight": "{do: train, model: vision, data: $play, for: 2 steps, batch: 8, set: {latent: 4, width: 4}}",
+                "other": "{do: dream, vision: $sight, memory: $memory, starts: $codes}",
+            },
+            "the sequences and the vision do not fit",
+        ),
+        (
+            REMEMBERS
+            | {
+                "player": "{do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 1, population: 4}",
+                "rounds": "{do: iterate, env: $arena, vision: $eye, memory: $memory, data: $codes, from: $player}",
+            },
+            "the agent of 'from' should know 4 numbers of a memory beside what it sees, and does not; see cell",
+        ),
+        (
+            {
+                "player": "{do: evolve, env: $arena, vision: $eye, generations: 1, population: 4, rollouts: 1}",
+                "part": "{do: part, agent: $player, which: memory}",
+            },
+            "this agent has no memory",
+        ),
+        (
+            {"toys": "{do: digits}", **REMEMBERS, "dream": "{do: dream, vision: $eye, memory: $memory, starts: $toys}"},
+            "a dream begins with episodes",
         ),
     ],
 )

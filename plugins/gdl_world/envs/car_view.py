@@ -17,6 +17,9 @@ from PIL import Image, ImageDraw
 PIXELS = 64
 """Pixels a side of a frame."""
 
+VERSION = 2
+"""Raised where the same scene comes to look otherwise, if only by a level."""
+
 ROWS = 84
 """Of the official frame, above the instruments."""
 

@@ -124,10 +124,10 @@ def _car(settings: Settings) -> Environment:
 
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    from gdl_world.envs import car_view
     from gdl_world.envs.car import STEPS, Car
-    from gdl_world.envs.car_view import PIXELS
 
-    shape, skip, renderer = (3, PIXELS, PIXELS), settings.skip, settings.renderer
+    shape, skip, renderer = (3, car_view.PIXELS, car_view.PIXELS), settings.skip, settings.renderer
     told = settings.model_dump(exclude={"workers"})
     actions = Actions(numbers=3, still=(0.0, -1.0, -1.0), sweep=((-0.1, -0.8, -1.0), (0.1, -0.8, -1.0)))
 
@@ -145,7 +145,7 @@ def _car(settings: Settings) -> Environment:
         most=32,
         periods=tuple(max(1, steps // skip) for steps in (10, 20, 40, 80, 160)),
         hold=(1, max(1, 20 // skip)),
-        about={"environment": "CarRacing-v3", "version": version("gymnasium"), **told},
+        about={"environment": "CarRacing-v3", "version": version("gymnasium"), "view": car_view.VERSION, **told},
     )
 
 

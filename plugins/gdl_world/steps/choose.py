@@ -58,9 +58,10 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         means[name] = float(earned.mean())
         told = f"choose: {name} earned {means[name]:.4g} ± {earned.std(ddof=1) / len(earned) ** 0.5:.2g}"
         if name in arguments.dreams:
-            dreamt = earned_in_dream(agent, arguments.dreams[name], seeds, context.check_cancelled)
+            dreamt = earned_in_dream(agent, arguments.dreams[name], seeds, context.check_cancelled, env.cap)
             gauge = cheat_gauge(dreamt, means[name])
-            told += f", in its dream {dreamt:.4g}" + ("" if gauge is None else f", cheat gauge {gauge:.3g}")
+            told += "; its dreams are no whole episodes" if dreamt is None else f", in its dream {dreamt:.4g}"
+            told += "" if gauge is None else f", cheat gauge {gauge:.3g}"
         context.note(told)
     best = max(means, key=lambda name: means[name])
     context.note(f"choose: {best} is taken, by {arguments.episodes} episodes of {env.name}, which are no score")

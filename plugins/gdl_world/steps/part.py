@@ -48,5 +48,7 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
         data_shape=tuple(model.data_shape),
         tile=measure_tile(model),
         fingerprint=fingerprint(model, config),
+        data={},
         history=Table((), ()),
+        training={"part of": arguments.agent.fingerprint},
     )

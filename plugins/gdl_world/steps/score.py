@@ -75,8 +75,10 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         need_agent(agent, env)
         where = trained.data.get("name", "")
         dream = arguments.dreams.get(called)
-        dreamt = None if dream is None else earned_in_dream(agent, dream, seeds, context.check_cancelled)
+        dreamt = None if dream is None else earned_in_dream(agent, dream, seeds, context.check_cancelled, env.cap)
         note = f"evolved in {where}" + ("" if agent.memory is not None else ", without a memory")
+        if dream is not None and dreamt is None:
+            note += "; no gauge: its dreams are no whole episodes"
         rows.append(_row(called, *played(env, AgentPolicy(agent), seeds, context.check_cancelled), seeds, note, dreamt))
     for row in rows:
         context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
