@@ -168,7 +168,16 @@ def _coins(windows: int) -> Sequences:
     data[:, :, -2] = 1.0
     data[:, :-1, -1] = 1.0
     return Sequences(
-        name="coins", data=data, columns={}, held_out=np.zeros(0, np.int64), fingerprint="coins", latent=3, actions=1
+        name="coins",
+        data=data,
+        columns={},
+        held_out=np.zeros(0, np.int64),
+        fingerprint="coins",
+        latent=3,
+        actions=1,
+        begins=np.ones(windows, dtype=bool),
+        about={},
+        vision="",
     )
 
 
