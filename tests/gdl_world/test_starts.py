@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from world_toys import LATENT, agent, arena, memory, played, sequences, vision
+from world_toys import LATENT, agent, arena, memory, never, played, sequences, vision
 
 from gdl_core.errors import DataError
 from gdl_core.noise import Noise
 from gdl_core.values import TrainedModel
 from gdl_world.dream import Dream, DreamEnv, dream_of, moved
+from gdl_world.gauge import earned_in_dream
 from gdl_world.play import Around, dream_returns
 from gdl_world.sequences import Sequences, joined, take_apart
 from gdl_world.starts import _KNOWN, amid
@@ -90,6 +91,15 @@ def test_a_population_plays_it_as_its_environment_does(tmp_path: Path) -> None:
             z, reward, *_ = env.step(action.numpy())
             total += reward
         np.testing.assert_allclose(earned[candidate].numpy(), total, rtol=1e-4)
+
+
+def test_what_is_earned_in_it_is_compared_with_no_whole_episode(tmp_path: Path) -> None:
+    world, player = _world(sequences(played(tmp_path), 40)), agent()
+    env = replace(arena(), dream=replace(world, vision=player.vision, memory=player.memory))
+    assert earned_in_dream(player, env, [1, 2], never, world.cap) is None
+    whole = replace(env, dream=replace(env.dream, state=None))
+    assert earned_in_dream(player, whole, [1, 2], never, world.cap) is not None
+    assert earned_in_dream(player, whole, [1, 2], never, world.cap + 1) is None, "episodes outside are longer"
 
 
 def test_new_windows_are_met_as_often_as_old_ones_and_held_out_ones_never(tmp_path: Path) -> None:
