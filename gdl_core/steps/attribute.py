@@ -21,6 +21,7 @@ from gdl_core.values import Cell, Column, TrainedModel, Vector
 if TYPE_CHECKING:
     from gdl_core.data.dataset import Dataset
     from gdl_core.latent.judged import Judged
+    from gdl_core.noise import Noise
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
@@ -52,6 +53,12 @@ class Arguments(StepArguments):
         "means", description="means: difference of means; regression: with the other columns held still"
     )
     hold: list[str] = Field([], description="columns that regression holds still; left out: all others")
+    limit: int = Field(
+        20_000,
+        ge=10,
+        le=10_000_000,
+        description="with data: samples at most, chosen by the seed, half of each kind if there are so many",
+    )
 
     @model_validator(mode="after")
     def _one_column(self) -> Arguments:
@@ -68,6 +75,8 @@ class Arguments(StepArguments):
             yield ("probe",), "give 'data' or 'probe', not both: labels of samples, or a judge of the model's own"
         elif self.data is None and self.probe is None:
             yield (), "attribute needs labels: 'data' of a model that encodes, or 'probe', to label the model's samples"
+        elif "limit" in self.model_fields_set and self.data is None:
+            yield ("limit",), "'limit' is of data; of samples that a probe labels, n says how many, so leave it out"
         elif message := data_wanted(self.model, self.data):
             yield ("data",), message
         elif self.probe is None and "encodes" not in roles:
@@ -96,6 +105,9 @@ def run(arguments: Arguments, context: StepContext) -> Vector:
     facts: dict[str, Cell] = {}
     if probe is None:
         column, name, rows, has = _labels(arguments, data)
+        if len(rows) > arguments.limit:
+            some = _some(has, arguments.limit, context.noise.stream("limit"))
+            rows, has = rows[some], has[some]
         codes = encode_rows(trained, data, rows, progress=progress).mean.numpy()
         look_up, known = data.column, list(data.columns)
     else:
@@ -111,6 +123,14 @@ def run(arguments: Arguments, context: StepContext) -> Vector:
     vector = replace(vector, facts={**vector.facts, **facts}, space=space_of(trained))
     _tell(vector, context)
     return vector
+
+
+def _some(has: _Flags, limit: int, noise: Noise) -> NDArray[np.int64]:
+    """Return the places of so many samples, of both kinds half where there are enough: what is rare stays."""
+    order = noise.permutation(len(has)).numpy()
+    kinds = sorted((order[has[order]], order[~has[order]]), key=len)
+    rare = kinds[0][: limit // 2]
+    return np.sort(np.concatenate([rare, kinds[1][: limit - len(rare)]]))
 
 
 def _tell(vector: Vector, context: StepContext) -> None:

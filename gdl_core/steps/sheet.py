@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
+_MANY = 10_000  # training samples by whose codes main directions are found
+
 
 class Arguments(StepArguments):
     """Arguments of `sheet`."""
@@ -53,11 +55,14 @@ def run(arguments: Arguments, context: StepContext) -> Images:
 
 
 def choose_plane(trained: TrainedModel, dims: tuple[int, int], data: Any) -> Plane:
-    """Return the plane of two dimensions, counted from 1, or that of the main directions of a dataset's codes."""
+    """Return the plane of two dimensions, counted from 1, or that of the main directions of a dataset's codes: those of
+    its training samples, or of some evenly among them where there are very many.
+    """
     from gdl_core.latent.planes import Plane
     from gdl_core.latent.spaces import plane_of
     from gdl_core.latent.tiles import encode_rows
 
     if data is None:
         return plane_of(trained, dims[0] - 1, dims[1] - 1)
-    return Plane.of_codes(encode_rows(trained, data, data.train).mean.numpy())
+    some = data.train[:: -(-len(data.train) // _MANY)]
+    return Plane.of_codes(encode_rows(trained, data, some).mean.numpy())

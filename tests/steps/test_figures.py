@@ -36,6 +36,15 @@ def test_an_attribute_points_where_it_grows(tmp_path: Path) -> None:
     assert abs(low.direction[0]) < 0.1
 
 
+def test_an_attribute_of_some_samples_is_much_that_of_all(tmp_path: Path) -> None:
+    every = do("attribute", tmp_path, model=trained(), data=dataset(), where="right")
+    some = do("attribute", tmp_path, model=trained(), data=dataset(), where="right", limit=40)
+    assert every.facts["with"] + every.facts["without"] == len(dataset().train) > 40
+    assert some.facts["with"] == some.facts["without"] == 20
+    cosine = (every.direction * some.direction).sum() / np.sqrt((every.direction**2).sum() * (some.direction**2).sum())
+    assert cosine > 0.95
+
+
 def test_an_attribute_against_another_value(tmp_path: Path) -> None:
     across = do("attribute", tmp_path, model=trained(), data=dataset(), where={"corner": "b"}, against="a")
     assert across.direction[0] > 1
