@@ -39,7 +39,7 @@ class Arguments(StepArguments):
         12,
         ge=2,
         le=4096,
-        description="episodes that the agent plays in a round, as it is: they tell which round to keep",
+        description="episodes that the agent plays as it is, others in each round: they tell which to keep",
     )
     strays: int = Field(
         16, ge=0, le=4096, description="episodes of a round that others like it play, who explore, for the memory"
