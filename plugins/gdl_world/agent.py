@@ -20,8 +20,8 @@ from gdl_world.vision import Vision
 class Agent(Model):
     """Sees a frame by V, remembers by M (if it has one), and does what a linear controller says.
 
-    The controller knows z, drawn from V's posterior, and M's output and perhaps its cell, in units of `shift` and
-    `scale`.
+    The controller knows z, drawn from V's posterior or its mean, and M's output and perhaps its cell, in units of
+    `shift` and `scale`. Numbers that V does not use are all doubt when they are drawn, and shake whoever goes by them.
     """
 
     parameters_of_controller: Tensor
@@ -92,4 +92,5 @@ class Agent(Model):
     @torch.no_grad()
     def act(self, x: Tensor, state: Any, noise: Noise) -> tuple[Tensor, Any]:
         """Return what is done at frames (batch, *data shape), and the state; row i takes row i of the noise."""
-        return self.decide(self.look(x).draw(noise), state)
+        seen = self.look(x)
+        return self.decide(seen.draw(noise) if self.config.draws else seen.mean, state)

@@ -61,5 +61,6 @@ class AgentConfig(Settings):
     memory: dict[str, Any] | None = Field(None, description="settings of its world/memory; none: it has only V")
     sequence: tuple[int, int] = Field((1, 1), description="data shape of the memory: steps and numbers a step")
     cell: bool = Field(True, description="its controller knows the cell of the memory's LSTM beside its output")
+    draws: bool = Field(True, description="it sees a draw from V's posterior of a frame; false: the posterior's mean")
     choices: int = Field(0, ge=0, le=1024, description="actions to choose from; 0 where actions are numbers")
     numbers: int = Field(0, ge=0, le=1024, description="numbers of an action; 0 where actions are choices")

@@ -128,7 +128,9 @@ class AgentPolicy:
     def act(self, frames: NDArray[np.uint8], times: NDArray[np.int64]) -> NDArray[Any]:
         """Return what the controllers say."""
         device = self.agent.device
-        self.z = points(self.agent.look(to_input(frames, device)), self.seeds, torch.from_numpy(times).to(device))
+        seen = self.agent.look(to_input(frames, device))
+        draws = self.agent.config.draws
+        self.z = points(seen, self.seeds, torch.from_numpy(times).to(device)) if draws else seen.mean
         self._before = self.state
         action, self.state = self.agent.decide(self.z, self.state, self.parameters)
         result: NDArray[Any] = action.cpu().numpy()

@@ -240,6 +240,27 @@ def test_an_agent_acts_as_its_policy_says() -> None:
     assert alone[0] == first[2]
 
 
+def test_an_agent_that_sees_means_has_no_doubt() -> None:
+    player, env = agent(), arena()
+    frames, _ = env.make(2).reset(seed=[1, 2])
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    seen: dict[bool, list[torch.Tensor]] = {}
+    for draws in (True, False):
+        player.config = player.config.model_copy(update={"draws": draws})
+        policies = [AgentPolicy(player), AgentPolicy(player)]
+        for policy, seeds in zip(policies, ([1, 2], [3, 4]), strict=True):
+            policy.begin(seeds)
+            policy.act(frames, np.zeros(2, dtype=np.int64))
+        seen[draws] = [policy.z for policy in policies]
+    assert not torch.equal(*seen[True])
+    assert torch.equal(*seen[False])
+    torch.testing.assert_close(seen[False][0], player.look(x).mean)
+    population = Noise(8).normal(1, (len(player.parameters_of_controller),)).expand(50, -1)
+    sure = {int(player.decide(player.look(x).mean[:1], None, parameters)[0]) for parameters in population}
+    acted = {int(player.act(x[:1], None, Noise(seed))[0]) for seed in range(20)}
+    assert len(sure) == len(acted) == 1
+
+
 def test_a_controller_is_a_matrix_and_a_bias() -> None:
     actions = Actions(numbers=2)
     parameters = Noise(1).normal(1, (parameter_count(3, actions),))[0]

@@ -63,6 +63,11 @@ class Arguments(StepArguments):
     standard: bool = Field(
         True, description="the controller knows each number less its mean, over its deviation, as random ones meet it"
     )
+    draws: bool = Field(
+        True,
+        description="the agent sees a draw from the posterior of each frame, as the memory learned; false: its mean, "
+        "outside of dreams: no doubt shakes its hand",
+    )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of a dream's memory")
     watch: Annotated[Any, Accepts("environment")] | None = Field(
         None, description="the real environment: the mean plays a few episodes there, and the best one is kept"
@@ -119,7 +124,7 @@ def search(arguments: Arguments, context: StepContext, ranks: Ranks) -> TrainedM
         f"evolve {env.described} {arguments.vision.fingerprint} "
         f"{arguments.memory.fingerprint if arguments.memory else ''} {settings.model_dump_json()} "
         f"{arguments.rollouts} {arguments.precision} {context.noise.key_seed} {arguments.standard} "
-        f"{arguments.cell} {arguments.begin.fingerprint if arguments.begin else ''} "
+        f"{arguments.cell} {arguments.draws} {arguments.begin.fingerprint if arguments.begin else ''} "
         f"{arguments.watch.described if arguments.watch else ''} {arguments.watch_episodes}"
     )
     device = choose_device(context.device)
@@ -190,6 +195,7 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
         memory=None if memory is None else memory.config.model_dump(mode="json"),
         sequence=(1, 1) if memory is None else tuple(memory.data_shape),
         cell=arguments.cell,
+        draws=arguments.draws,
         choices=env.actions.choices,
         numbers=env.actions.numbers,
     )
