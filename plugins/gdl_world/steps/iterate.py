@@ -63,6 +63,9 @@ class Arguments(StepArguments):
     population: int = Field(64, ge=4, le=4096, description="candidates of a generation")
     rollouts: int = Field(32, ge=1, le=4096, description="dreams that each candidate is judged by")
     sigma: float = Field(0.05, gt=0, le=100, description="step size that each search begins with")
+    draws: bool = Field(
+        True, description="outside, the agent sees a draw from the posterior of each frame; false: its mean"
+    )
     cell: bool = Field(False, description="the controller knows the cell of the memory's LSTM beside its output")
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
@@ -219,6 +222,7 @@ def _dream(
     )  # fmt: skip
     search: dict[str, Any] = {
         "env": dream.run(asked, inner), "vision": arguments.vision, "memory": memory, "cell": arguments.cell,
+        "draws": arguments.draws,
         "generations": arguments.generations, "population": arguments.population, "rollouts": arguments.rollouts,
         "sigma": arguments.sigma, "from": begin,
     }  # fmt: skip
