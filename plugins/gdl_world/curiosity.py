@@ -24,7 +24,8 @@ from gdl_core.noise import Noise
 from gdl_world.controller import told
 from gdl_world.environment import Actions
 from gdl_world.memory import Memory, surprise_of
-from gdl_world.rows import Seeds, points, seeds_of, set_up, space_of, to_input, wanted_rows
+from gdl_world.row_noise import points, to_input
+from gdl_world.rows import Seeds, seeds_of, set_up, space_of, wanted_rows
 from gdl_world.sequences import Sequences, take_apart
 from gdl_world.vision import Vision
 

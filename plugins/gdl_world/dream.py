@@ -26,7 +26,8 @@ from gdl_world.curiosity import Curiosity
 from gdl_world.environment import Actions
 from gdl_world.fit import is_a, need_fit
 from gdl_world.memory import Memory, Outlook, State
-from gdl_world.rows import Seeds, row_keys, seeds_of, set_up, space_of, wanted_rows
+from gdl_world.row_noise import row_keys
+from gdl_world.rows import Seeds, seeds_of, set_up, space_of, wanted_rows
 from gdl_world.sequences import Sequences
 from gdl_world.starts import amid
 from gdl_world.vision import Vision

@@ -20,7 +20,7 @@ from gdl_core.noise import Noise
 from gdl_world.agent import Agent
 from gdl_world.controller import decide, told
 from gdl_world.dream import Dream
-from gdl_world.rows import points, row_keys, to_input
+from gdl_world.row_noise import points, row_keys, to_input
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv

@@ -1,4 +1,6 @@
-"""What vector environments of a plugin share: spaces, seeds and masks as gymnasium has them, and keys of rows."""
+"""What vector environments of a plugin share: spaces, seeds and masks as gymnasium has them. No torch is imported here,
+nor by environments that need none: their workers are there sooner, and smaller.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +9,15 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
-from torch import Tensor
 
-from gdl_core.contracts import Posterior
 from gdl_core.errors import DataError
-from gdl_core.kernels import reparameterize
 from gdl_world.environment import Actions
 
 Seeds = Sequence[int] | int | None
-
-
-def row_keys(seeds: Tensor, counter: int | Tensor) -> Tensor:
-    """Return a key of noise for each row, int64 (rows, 2): its seed, and the counter that its numbers begin at."""
-    counters = counter if isinstance(counter, Tensor) else torch.full_like(seeds, counter)
-    return torch.stack((seeds, counters), dim=1)
-
-
-def to_input(frames: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Return frames (rows, height, width, channels) as V takes them: float32 in [0, 1], channels first."""
-    return torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
-
-
-def points(posterior: Posterior, seeds: Tensor, time: int | Tensor) -> Tensor:
-    """Return points of V's posteriors, (rows, latent), each drawn by the seed and the time of its row."""
-    assert posterior.log_var is not None
-    words = -(-posterior.mean.shape[1] // 4)  # a counter gives four numbers
-    z: Tensor = reparameterize(posterior.mean, posterior.log_var, key=row_keys(seeds, time * words))
-    return z
 
 
 def space_of(actions: Actions) -> gymnasium.Space[Any]:

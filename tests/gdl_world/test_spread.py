@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,12 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("Box2D", reason="needs the extra box2d")
 
@@ -26,7 +23,7 @@ from gdl_world.baselines import baseline
 from gdl_world.config import AgentConfig
 from gdl_world.envs.catalogue import CarSettings, find
 from gdl_world.envs.many import Many
-from gdl_world.envs.spread import Spread, _work
+from gdl_world.envs.spread import Spread, one_thread
 from gdl_world.play import play
 from gdl_world.stage import Stage
 
@@ -151,15 +148,18 @@ def test_ctrl_c_which_reaches_all_processes_stops_cleanly(name: str, workers: in
     assert told.startswith("stopping cleanly")
 
 
-def test_a_process_has_one_thread() -> None:
-    before = torch.get_num_threads()
-    ours, theirs = multiprocessing.Pipe()
-    memory = SharedMemory(create=True, size=12)
-    try:
-        torch.set_num_threads(2)
-        ours.send(("close", None))
-        _work(theirs, "car", {}, (memory.name, 1, (3, 2, 2), 0, 1))
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
-        memory.unlink()
+def test_a_process_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "import torch; print(torch.get_num_threads())"
+    for before in ("2", None):
+        monkeypatch.setenv("OMP_NUM_THREADS", before) if before else monkeypatch.delenv("OMP_NUM_THREADS", False)
+        with one_thread():
+            found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+        assert found.stdout.strip() == "1"
+        assert os.environ.get("OMP_NUM_THREADS") == before
+
+
+def test_a_process_imports_no_torch_where_its_environment_needs_none() -> None:
+    needed = ", ".join(f"gdl_world.envs.{name}" for name in ("spread", "many", "catalogue", "car", "any_gymnasium"))
+    told = f"import sys, {needed}; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert found.stdout.split()[-1] == "False"

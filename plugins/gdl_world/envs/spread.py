@@ -10,14 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
@@ -25,12 +24,27 @@ from gdl_core.errors import GdlError
 from gdl_world.envs.signals import deaf, deaf_children
 from gdl_world.rows import Seeds, seeds_of, set_up, wanted_rows
 
+_THREADS = "OMP_NUM_THREADS"
 _PATIENCE = 300.0  # seconds without a word from a worker after which it is given up
 
 
 def cores() -> int:
     """Return how many processes can run at once here."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let processes that are started meanwhile have one thread for arithmetic: there are as many as cores."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
 
 
 class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
@@ -63,7 +77,7 @@ class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):
                 ours, theirs = context.Pipe()
                 place = (self._memory.name, rows, shape, int(share[0]), len(share))
                 process = context.Process(target=_work, args=(theirs, name, settings, place), daemon=True)
-                with deaf_children():  # before it can say so itself, it imports a lot
+                with deaf_children(), one_thread():  # before it can say so itself, it imports a lot
                     process.start()
                 theirs.close()
                 self._pipes.append(ours)
@@ -138,7 +152,6 @@ Place = tuple[str, int, tuple[int, int, int], int, int]
 
 def _work(pipe: Connection, name: str, settings: dict[str, Any], place: Place) -> None:
     """Answer what the other process asks for, until it says close or is gone."""
-    torch.set_num_threads(1)  # there are as many workers as cores
     deaf()  # a terminal's Ctrl-C reaches us too; the one who asked us decides
     memory_name, rows, (channels, height, width), first, count = place
     memory = SharedMemory(name=memory_name)
