@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from gdl_core.data.episodes import Episodes
 from gdl_core.noise import Noise
+from gdl_core.recipe.check import check_text
+from gdl_core.recipe.execute import run_recipe
+from gdl_core.registry import get_registry
 from gdl_core.training.build import build_model
 from gdl_world.agent import Agent
 from gdl_world.baselines import baseline
@@ -85,3 +89,20 @@ def agent(remembers: bool = True, cell: bool = True) -> Agent:
         made.memory.load_state_dict(other.state_dict())
     made.parameters_of_controller.copy_(Noise(6).normal(1, (len(made.parameters_of_controller),))[0])
     return made.eval()
+
+
+def run_text(text: str, folder: Path, **options: Any) -> Any:
+    """Run the text of a recipe on the CPU."""
+    registry = get_registry()
+    return run_recipe(check_text(text, registry, base=folder.parent), folder, registry, device="cpu", **options)
+
+
+def recipe_of(**changed: str) -> str:
+    """Return a recipe that plays and learns to see, with some of its steps changed or added."""
+    lines = {
+        "arena": "{do: env, name: dodge, set: {cap: 20}}",
+        "play": "{do: rollouts, env: $arena, episodes: 3}",
+        "eye": "{do: train, model: vision, data: $play, for: 1 steps, batch: 8, set: {latent: 4, width: 4}}",
+        **changed,
+    }
+    return "gdl: 1\ntitle: t\nseed: 1\nsteps:\n" + "".join(f"  {name}: {step}\n" for name, step in lines.items())

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gdl_core.config import Duration
 from gdl_core.data.dataset import fingerprint
 from gdl_core.data.split import split
-from gdl_core.errors import CheckpointError
 from gdl_core.latent.fingerprint import fingerprint as fingerprint_of
 from gdl_core.media.atomic import replacing
-from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
+from gdl_core.training import checkpoint
 from gdl_core.training.config import TrainingConfig
 from gdl_core.training.loop import train
 from gdl_core.values import TrainedModel
+from gdl_world.agent import Agent
 from gdl_world.codes import encoded
 from gdl_world.collect import collect
+from gdl_world.config import AgentConfig
 from gdl_world.environment import Environment
 from gdl_world.memory import Memory
 from gdl_world.play import Policy
@@ -76,24 +77,39 @@ class Outcome:
 
 
 def keep(agent: TrainedModel, outcome: Outcome, key: str, folder: Path) -> None:
-    """Keep what a round has come to; what only a round that goes on needs is deleted.
+    """Keep what a round has come to, in one file; what only a round that goes on needs is deleted.
 
     Raises:
         StorageError: it cannot be written.
     """
-    write_model(agent, folder / "agent.gdl")
-    _write(folder / "outcome.json", {"key": key, **asdict(outcome)})
+    (folder / "outcome").mkdir(parents=True, exist_ok=True)
+    told = {
+        "outcome": asdict(outcome), "config": agent.config, "data_shape": list(agent.data_shape), "data": agent.data,
+        "training": agent.training,
+    }  # fmt: skip
+    checkpoint.save(folder / "outcome", key, checkpoint.Checkpoint(1, dict(agent.model.state_dict()), told))
     for part in ("memory", "search"):
         shutil.rmtree(folder / part, ignore_errors=True)
 
 
-def kept(key: str, folder: Path) -> tuple[TrainedModel, Outcome] | None:
-    """Return what a round of this key has come to, or None where it has not come to its end."""
-    told = _told(folder / "outcome.json", key)
-    try:
-        return None if told is None else (read_model(folder / "agent.gdl"), Outcome(**told))
-    except (CheckpointError, TypeError):
-        return None  # damaged: the round is done again
+def kept(key: str, folder: Path, vision: TrainedModel) -> tuple[TrainedModel, Outcome] | None:
+    """Return what a round of this key has come to, or None where it has not come to its end.
+
+    Raises:
+        CheckpointError: the folder holds a round of something else.
+    """
+    found, _ = checkpoint.load_newest(folder / "outcome", key)
+    if found is None:
+        return None
+    told, shape = found.state, tuple(found.state["data_shape"])
+    agent = Agent(AgentConfig.model_validate(told["config"]), shape).eval()
+    agent.load_state_dict(found.tensors)
+    value = TrainedModel(
+        model=agent, name="world/agent", version=vision.version, config=told["config"], data_shape=shape,
+        tile=vision.tile, fingerprint=fingerprint_of(agent, told["config"]), data=told["data"],
+        training=told["training"],
+    )  # fmt: skip
+    return value, Outcome(**told["outcome"])
 
 
 def learned(
@@ -113,14 +129,14 @@ def learned(
     old = sum(len(part.train) for part in known[:-new])
     often = max(round(old / max(sum(len(part.train) for part in known[-new:]), 1)), 1)
     data = joined(known, [1] * (len(known) - new) + [often] * new)
-    model = deepcopy(memory.model).train()
+    model = deepcopy(memory.model)
     model.config = Memory.fit_config(model.config, data)
     settings = TrainingConfig(duration=Duration(updates, "steps"), batch=batch, precision="fp32", device=here.device)
     key = f"{memory.fingerprint} {data.fingerprint} {updates} {batch} {here.noise.key_seed}"
     trained = train(
         model, data, settings, here.folder, here.noise, here.progress, here.cancelled, key=key, tell=here.note
     )
-    model.cpu().eval()
+    model.cpu()
     config = model.config.model_dump(mode="json")
     return replace(
         memory,
@@ -132,21 +148,15 @@ def learned(
     )
 
 
-class Player(NamedTuple):
-    """Who plays, and what tells it apart from everybody else."""
-
-    policy: Policy
-    key: str
-
-
 def played(
-    env: Environment, vision: TrainedModel, player: Player, episodes: int, length: int, here: Surroundings
+    env: Environment, vision: TrainedModel, policy: Policy, who: str, episodes: int, length: int, here: Surroundings
 ) -> tuple[Sequences, list[float]]:
     """Return so many episodes as M learns them, and what each earned; their frames are not kept.
 
     Args:
-        env, player: what is played, and who plays.
+        env, policy: what is played, and who plays.
         vision: V.
+        who: tells the policy apart from every other.
         episodes: how many.
         length: steps of a window.
         here: where, with which noise.
@@ -154,14 +164,12 @@ def played(
     Raises:
         StorageError: the disk is full; the same call goes on.
     """
-    key = fingerprint(
-        "rounds", env.described, player.key, vision.fingerprint, here.noise.key_seed, episodes, length
-    )  # fmt: skip
+    key = fingerprint("rounds", env.described, who, vision.fingerprint, here.noise.key_seed, episodes, length)
     found = _read(key, here.folder)
     if found is None:
         raw = here.folder / "episodes"
         store = Store(raw, env.shape, env.actions.numbers, key, env.described)
-        collect(env, player.policy, store, episodes, here.noise, here.progress, here.stop)
+        collect(env, policy, store, episodes, here.noise, here.progress, here.stop)
         held_out = split(episodes, _HELD_OUT, here.noise.stream("split")).tolist()
         value = store.value(f"{env.name} played", here.noise, _HELD_OUT, held_out)
         mean, log_var = encoded(vision, value, here.folder, here.device, lambda *_, **__: None, here.stop)
@@ -182,31 +190,19 @@ def _keep(sequences: Sequences, returns: list[float], key: str, folder: Path) ->
         "fingerprint": sequences.fingerprint, "latent": sequences.latent, "actions": sequences.actions,
         "begins": np.flatnonzero(sequences.begins).tolist(), "about": dict(sequences.about), "returns": returns,
     }  # fmt: skip
-    _write(folder / "told.json", about)
+    with replacing(folder / "told.json") as temporary:
+        temporary.write_text(json.dumps(about), encoding="utf-8")
 
 
 def _read(key: str, folder: Path) -> tuple[Sequences, list[float]] | None:
-    told = _told(folder / "told.json", key)
-    if told is None:
-        return None
+    """Return what was played, or None where it is missing, damaged or of another key."""
     try:
+        told: dict[str, Any] = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+        if told.pop("key") != key:
+            return None
         data: Any = np.load(folder / "windows.npy", allow_pickle=False)
         begins = np.isin(np.arange(len(data)), told.pop("begins"))
         held_out, returns = np.array(told.pop("held_out"), dtype=np.int64), [float(one) for one in told.pop("returns")]
         return Sequences(data=data, columns={}, held_out=held_out, begins=begins, **told), returns
-    except (OSError, ValueError, TypeError, KeyError):
-        return None  # damaged: played again
-
-
-def _write(path: Path, what: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(what), encoding="utf-8")
-
-
-def _told(path: Path, key: str) -> dict[str, Any] | None:
-    """Return what a file of `_write` tells beside its key, or None where it is missing, damaged or of another key."""
-    try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return told if told.pop("key") == key else None
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -98,12 +98,13 @@ def run(arguments: Arguments, context: StepContext) -> TrainedModel:
     for number in range(arguments.rounds):
         context.check_cancelled()
         here = _here(context, number, arguments.rounds)
-        done = rounds.kept(key, here.folder)
+        done = rounds.kept(key, here.folder, arguments.vision)
         if done is None:
             done = _round(arguments, memory, agent, known, context, here)
             rounds.keep(*done, key, here.folder)
         agent, outcome = done
         memory = _memory_of(agent, arguments.memory)
+        # What the round has played is there already, and only read here.
         known.append(_play(arguments, agent, outcome.sigma, data, here.part("played"))[0])
         key = fingerprint(key, agent.fingerprint)
         context.progress(number + 1, arguments.rounds, dreamt=outcome.dreamt, earned=outcome.earned)
@@ -163,9 +164,7 @@ def _round(
 
     surprise: float | None = None
     if len(known) > 1:
-        memory = learned(
-            memory, known, arguments.recent, arguments.updates, arguments.batch, here.part("memory")
-        )  # fmt: skip
+        memory = learned(memory, known, arguments.recent, arguments.updates, arguments.batch, here.part("memory"))
         surprise = _last(memory, "held_out_nll")
     agent = _dream(arguments, memory, begin, known[-arguments.recent :], context, here.part("search"))
     sigma = _last(agent, "step_size")
@@ -207,24 +206,19 @@ def _dream(
     here: Surroundings,
 ) -> TrainedModel:
     """Return what evolved in the memory's dream."""
-    from gdl_core.steps.context import StepContext
     from gdl_core.training.distributed import Ranks
     from gdl_world.sequences import joined
     from gdl_world.steps import dream, evolve
 
-    inner = StepContext(
-        name=context.name, noise=here.noise, folder=here.folder, base=context.base, registry=context.registry,
-        device=context.device, progress=here.progress, cancelled=context.cancelled,
-    )  # fmt: skip
+    inner = replace(context, noise=here.noise, folder=here.folder, progress=here.progress, notes=[])
     asked = dream.Arguments(
         vision=arguments.vision, memory=memory, starts=joined(known, [1] * len(known)),
         temperature=arguments.temperature, ended=arguments.ended, cap=arguments.horizon,
     )  # fmt: skip
     search: dict[str, Any] = {
         "env": dream.run(asked, inner), "vision": arguments.vision, "memory": memory, "cell": arguments.cell,
-        "draws": arguments.draws,
-        "generations": arguments.generations, "population": arguments.population, "rollouts": arguments.rollouts,
-        "sigma": arguments.sigma, "from": begin,
+        "draws": arguments.draws, "generations": arguments.generations, "population": arguments.population,
+        "rollouts": arguments.rollouts, "sigma": arguments.sigma, "from": begin,
     }  # fmt: skip
     return evolve.search(evolve.Arguments.model_validate(search), inner, Ranks())
 
@@ -236,19 +230,19 @@ def _play(
     from gdl_world.agent import Agent
     from gdl_world.baselines import Exploring
     from gdl_world.play import AgentPolicy, Around
-    from gdl_world.rounds import Player, played
+    from gdl_world.rounds import played
     from gdl_world.sequences import joined
 
     env, length, model = arguments.env, like.data.shape[1], is_a(agent, Agent, "that evolve made")
-    it = Player(AgentPolicy(model), agent.fingerprint)
-    seen, earned = played(env, arguments.vision, it, arguments.looks, length, here.part("looks"))
+    who, spread = agent.fingerprint, arguments.spread * sigma
+    seen, earned = played(
+        env, arguments.vision, AgentPolicy(model), who, arguments.looks, length, here.part("looks")
+    )  # fmt: skip
     if not arguments.strays:
         return seen, earned, []
-    spread = arguments.spread * sigma
-    others = Player(
-        Exploring(Around(model, spread), env, arguments.explore), f"{agent.fingerprint} {spread} {arguments.explore}"
-    )
-    more, strayed = played(env, arguments.vision, others, arguments.strays, length, here.part("strays"))
+    others = Exploring(Around(model, spread), env, arguments.explore)
+    who = f"{who} {spread} {arguments.explore}"
+    more, strayed = played(env, arguments.vision, others, who, arguments.strays, length, here.part("strays"))
     return joined([seen, more], [1, 1]), earned, strayed
 
 
