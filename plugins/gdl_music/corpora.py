@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gdl_core.data.building import BuildContext
 from gdl_core.data.dataset import Dataset
-from gdl_music import scores
+from gdl_music import corpus
 from gdl_music.config import ChoralesConfig, TunesConfig
 from gdl_music.pieces import samples
 
@@ -20,7 +20,7 @@ def build_chorales(config: ChoralesConfig, context: BuildContext) -> Dataset:
         MissingExtraError: music21 is not installed. DataError: no chorale is long enough.
     """
     return samples(
-        "chorales", scores.chorales(context), VOICES, [_ORGAN] * 4, context, tempo=84.0, **config.model_dump()
+        "chorales", corpus.chorales(context), VOICES, [_ORGAN] * 4, context, tempo=84.0, **config.model_dump()
     )
 
 
@@ -30,4 +30,4 @@ def build_tunes(config: TunesConfig, context: BuildContext) -> Dataset:
     Raises:
         MissingExtraError: music21 is not installed. DataError: no tune is long enough.
     """
-    return samples("tunes", scores.tunes(context), ("melody",), [_FLUTE], context, tempo=112.0, **config.model_dump())
+    return samples("tunes", corpus.tunes(context), ("melody",), [_FLUTE], context, tempo=112.0, **config.model_dump())

@@ -1,23 +1,11 @@
-"""Scores of the corpus that comes with the library music21, as lists of notes; read once and kept in the cache."""
+"""Scores of the library music21, as lists of notes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from gdl_core.data.building import BuildContext
-from gdl_core.errors import DataError, MissingExtraError
-from gdl_core.files import cache_folder, cannot_write, write_atomically
-
-FOLDER = "music"
-_VERSION = 2
 _GRID = 1 / 4  # of a quarter note
 _CLOSE = 1e-3
 
@@ -48,22 +36,34 @@ class Score:
     between: tuple[tuple[float, float], ...] = ()
 
 
-def chorales(context: BuildContext) -> list[Score]:
-    """Return Bach's chorales in four voices.
+@dataclass(frozen=True)
+class FileRead:
+    """What a file holds: its scores, and a sentence for each that is left out."""
 
-    Raises:
-        MissingExtraError: music21 is not installed. StorageError: the cache cannot be written.
-    """
-    return _cached("chorales", context, lambda: _parsed(_paths("bach"), context, 4))
+    scores: tuple[Score, ...]
+    notes: tuple[str, ...]
 
 
-def tunes(context: BuildContext) -> list[Score]:
-    """Return the tunes of O'Neill, Ryan and Aird, one voice each.
+def read_file(path: Path, voices: int) -> FileRead:
+    """Return the scores of a file of notes that have so many parts; what cannot be read is told of and left out."""
+    from music21 import converter, stream
 
-    Raises:
-        MissingExtraError: music21 is not installed. StorageError: the cache cannot be written.
-    """
-    return _cached("tunes", context, lambda: _parsed(_paths("oneills1850", "ryansMammoth", "airdsAirs"), context, 1))
+    try:
+        whole = converter.parse(path)
+    except Exception as error:  # the library raises many kinds; one bad file is no reason to have none
+        return FileRead((), (f"left out: {path.name} ({type(error).__name__})",))
+    pieces = list(whole.scores) if isinstance(whole, stream.Opus) else [whole]
+    found, notes = [], []
+    for place, piece in enumerate(pieces):
+        name = path.stem if len(pieces) == 1 else f"{path.stem} {place + 1}"
+        try:
+            score = score_of(piece, name, voices)
+        except Exception as error:  # likewise
+            notes.append(f"left out: {name} ({type(error).__name__})")
+            continue
+        if score is not None:
+            found.append(score)
+    return FileRead(tuple(found), tuple(notes))
 
 
 def score_of(stream: Any, name: str, voices: int) -> Score | None:
@@ -98,71 +98,3 @@ def score_of(stream: Any, name: str, voices: int) -> Score | None:
 
 def _off(time: float) -> bool:
     return abs(time / _GRID - round(time / _GRID)) > _CLOSE
-
-
-def _paths(*folders: str) -> list[Path]:
-    if find_spec("music21") is None:
-        raise MissingExtraError("the scores of music21", "music")
-    from music21 import corpus
-
-    return sorted(path for path in corpus.getPaths() if Path(path).parent.name in folders)
-
-
-def _parsed(paths: Iterable[Path], context: BuildContext, voices: int) -> list[Score]:
-    from music21 import converter, stream
-
-    found, paths = [], list(paths)
-    for number, path in enumerate(paths):
-        context.progress(number, len(paths))
-        try:
-            whole = converter.parse(path)
-        except Exception as error:  # the library raises many kinds; one bad file is no reason to have none
-            context.note(f"left out: {path.name} ({type(error).__name__})")
-            continue
-        pieces = list(whole.scores) if isinstance(whole, stream.Opus) else [whole]
-        for place, piece in enumerate(pieces):
-            name = path.stem if len(pieces) == 1 else f"{path.stem} {place + 1}"
-            try:
-                score = score_of(piece, name, voices)
-            except Exception as error:  # likewise
-                context.note(f"left out: {name} ({type(error).__name__})")
-                continue
-            if score is not None:
-                found.append(score)
-    context.progress(len(paths), len(paths))
-    return found
-
-
-def _cached(kind: str, context: BuildContext, make: Callable[[], list[Score]]) -> list[Score]:
-    """Return scores from the cache; made and kept where they are not there yet."""
-    if find_spec("music21") is None:
-        raise MissingExtraError("the scores of music21", "music")
-    path = cache_folder() / FOLDER / f"{kind}-{_VERSION}-music21-{version('music21')}.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            found = _read(path)
-            if found is None:
-                found = make()
-                if not found:
-                    raise DataError(f"music21 has no {kind} that can be read here; the notes say of each why")
-                text = json.dumps([asdict(score) for score in found])
-                write_atomically(path, lambda stream: stream.write(text.encode()))
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    return found
-
-
-def _read(path: Path) -> list[Score] | None:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            Score(
-                one["name"], tuple(tuple((n[0], n[1], n[2]) for n in voice) for voice in one["voices"]),
-                tuple(one["bars"]), one["bar"], one["tonic"], one["mode"],
-                tuple((span[0], span[1]) for span in one["between"]),
-            )
-            for one in told
-        ]  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None
