@@ -182,6 +182,21 @@ def map_rows(
     return _collect(trained, whole_tile, 0, len(rows), shape, None)[0]
 
 
+def make_rows(
+    trained: TrainedModel, compute: Callable[[int], Tensor], n: int, shape: tuple[int, ...], start: int = 0
+) -> Tensor:
+    """Return rows start … start + n − 1 of what a function makes, float32 (n, *shape) on the CPU.
+
+    Args:
+        trained: the model that makes them.
+        compute: called with the number of a tile's first row; returns the rows of the whole tile.
+        n: how many.
+        shape: of a row.
+        start: number of the first one.
+    """
+    return _collect(trained, lambda first: (compute(first),), start, n, shape, None)[0]
+
+
 def decode_rows(
     trained: TrainedModel, z: Tensor | NDArray[np.float32], start: int = 0, progress: Progress | None = None
 ) -> Tensor:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
-_TILE = 8  # tunes that are written at once, always so many, so that one alone is what it is in company
-
 
 class WriterArguments(StepArguments):
     """How a music_transformer writes."""
@@ -74,17 +72,16 @@ def written(arguments: WriterArguments, context: StepContext, given: Tensor, mis
     Where something is missing before the tune, in quarter notes, the model writes that too, so that it begins with a
     bar as it has learned; it is then cut off.
     """
-    import torch
     import torch.nn.functional as F
 
-    from gdl_core.latent.tiles import inference, spans
+    from gdl_core.latent.tiles import make_rows
     from gdl_core.noise import Noise
 
-    model: Any = arguments.model.model
+    trained = arguments.model
+    model: Any = trained.model
     noise: Noise = context.noise.stream("write")
     given = F.pad(given, (round(missing * model.form.steps), 0), value=-1)
-    passes = list(spans(arguments.n, arguments.start, _TILE))
-    done, total = 0, len(passes) * given.numel()
+    done, total = 0, -(-(arguments.start % trained.tile + arguments.n) // trained.tile) * given.numel()
 
     def tell(codes: Tensor) -> None:
         nonlocal done
@@ -92,16 +89,15 @@ def written(arguments: WriterArguments, context: StepContext, given: Tensor, mis
         done += 1
         context.progress(done, total)
 
-    found = []
-    with inference(model):
-        for first, count in passes:
-            slot = (arguments.start + first) % _TILE
-            codes = model.compose(
-                given.expand(_TILE, -1, -1).to(model.device), noise.at(arguments.start + first - slot),
-                temperature=arguments.temperature, top_k=arguments.top_k, top_p=arguments.top_p, tell=tell,
-            )  # fmt: skip
-            found.append(codes[slot : slot + count].float().cpu())
-    shown: Notes = model.form.show(torch.cat(found).numpy())
+    def whole_tile(first: int) -> Tensor:
+        codes: Tensor = model.compose(
+            given.expand(trained.tile, -1, -1).to(model.device), noise.at(first),
+            temperature=arguments.temperature, top_k=arguments.top_k, top_p=arguments.top_p, tell=tell,
+        )  # fmt: skip
+        return codes
+
+    found = make_rows(trained, whole_tile, arguments.n, tuple(given.shape), arguments.start)
+    shown: Notes = model.form.show(found.numpy())
     return Notes(tuple(_without(tune, missing) for tune in shown.samples)) if missing else shown
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
 
-_TILE = 8  # texts that are written at once, always so many, so that one alone is what it is in company
-
 
 class Arguments(StepArguments):
     """Arguments of `write`."""
@@ -44,7 +42,7 @@ def run(arguments: Arguments, context: StepContext) -> Text:
     import torch
 
     from gdl_core.errors import DataError
-    from gdl_core.latent.tiles import inference, spans
+    from gdl_core.latent.tiles import make_rows
     from gdl_core.training.build import choose_device
     from gdl_text.gpt import GPT
     from gdl_text.steps.aloud import Aloud
@@ -56,36 +54,27 @@ def run(arguments: Arguments, context: StepContext) -> Text:
         raise DataError(f"write needs a text/gpt, but was given a {trained.name}")
     model.to(choose_device(context.device)).eval()
     tokens, prompt = model.tokens, composed(arguments.prompt)
-    begun = [model.end, *tokens.encode(prompt)]
+    begun = torch.tensor([[model.end, *tokens.encode(prompt)]] * trained.tile, device=model.device)
     noise = context.noise.stream("write")
-    texts: list[str] = []
-    passes = list(spans(arguments.n, arguments.start, _TILE))
-    written, total = 0, len(passes) * arguments.length
+    slot = arguments.start % trained.tile
+    written, total = 0, -(-(slot + arguments.n) // trained.tile) * arguments.length
     aloud = Aloud(tokens, context.piece)  # the first text
     aloud.say(prompt)
 
-    def tell(codes: Tensor) -> None:
-        nonlocal written
-        context.check_cancelled()
-        if not texts:
-            aloud(int(codes[arguments.start % _TILE]))
-        written += 1
-        context.progress(written, total)
+    def whole_tile(first: int) -> Tensor:
+        def tell(codes: Tensor) -> None:
+            nonlocal written
+            context.check_cancelled()
+            if first <= arguments.start:
+                aloud(int(codes[slot]))
+            written += 1
+            context.progress(written, total)
 
-    with inference(model):
-        for first, count in passes:
-            slot = (arguments.start + first) % _TILE
-            same = torch.tensor([begun] * _TILE, device=model.device)
-            found = model.go_on(
-                same,
-                arguments.length,
-                noise.at(arguments.start + first - slot),
-                temperature=arguments.temperature,
-                top_k=arguments.top_k,
-                top_p=arguments.top_p,
-                tell=tell,
-            )
-            for row in found[slot : slot + count].tolist():
-                texts.append(prompt + tokens.decode(row))
+        return model.go_on(
+            begun, arguments.length, noise.at(first),
+            temperature=arguments.temperature, top_k=arguments.top_k, top_p=arguments.top_p, tell=tell,
+        )  # fmt: skip
+
+    rows = make_rows(trained, whole_tile, arguments.n, (arguments.length,), arguments.start)
     context.progress(total, total)
-    return Text(tuple(texts))
+    return Text(tuple(prompt + tokens.decode(row) for row in rows.long().tolist()))
