@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gdl_core.config import Settings
-from gdl_core.errors import CancelledError, CheckpointError, GdlError, MissingExtraError, TrainingError
+from gdl_core.errors import CancelledError, CheckpointError, GdlError, MissingExtraError, StorageError, TrainingError
 from gdl_core.noise import Noise
 from gdl_core.training import checkpoint
 from gdl_core.training.distributed import Ranks, of_first, shared
@@ -90,7 +90,8 @@ def evolve(
         folder: private to this search; checkpoints are kept in it.
         noise: stream that the candidates are drawn from.
         progress: called as progress(generation, generations, **numbers).
-        cancelled: asked before each generation; true writes a checkpoint and raises CancelledError.
+        cancelled: asked before each generation; true raises CancelledError. Whatever stops it in words, in the middle
+            of a generation too, a checkpoint of those before is written.
         key: names all that the search depends on; a checkpoint with the same key is gone on from.
         watch: called as watch(mean, generation) every `watch_every` generations; returns what the mean is worth where
             it counts. The best mean is what the search comes to, and `patience` ends it early.
@@ -123,34 +124,41 @@ def evolve(
         state = {"seconds": before + time.monotonic() - started, "looks": looks.values}
         checkpoint.save(folder, key, checkpoint.Checkpoint(len(told), tensors, state))
 
-    while len(told) < config.generations and not looks.enough(config.patience):
-        generation = len(told)
-        if cancelled():
-            if told:
-                save()
-            raise CancelledError(f"search stopped at generation {generation}; run it again to go on")
-        candidates = search.ask()
-        try:
+    def look() -> None:
+        if watch is None or looks.at >= len(told):
+            return
+        if len(told) == config.generations or len(told) % config.watch_every == 0:
+            looks.add(len(told), float(of_first(partial(watch, search.mean, len(told) - 1), here)), search.mean)
+
+    try:
+        if told:
+            look()  # which it may have been stopped in
+        while len(told) < config.generations and not looks.enough(config.patience):
+            generation = len(told)
+            if cancelled():
+                raise CancelledError(f"search stopped at generation {generation}; run it again to go on")
+            candidates = search.ask()
             fitness = np.asarray(evaluate(candidates, generation), dtype=np.float64)
-        except GdlError:
-            if here.world > 1 and cancelled():  # another process heard of it first, and is gone
-                raise CancelledError(f"search stopped at generation {generation}; run it again to go on") from None
-            raise
-        if fitness.shape != (config.population,) or not np.isfinite(fitness).all():
-            raise TrainingError(
-                f"generation {generation}: the fitness of {config.population} candidates should be as many finite "
-                f"numbers, but is {fitness.shape} with {int((~np.isfinite(fitness)).sum())} that are not finite"
-            )
-        row = search.tell(candidates, fitness)
-        told.append(fitness)
-        last = len(told) == config.generations
-        if watch is not None and (last or len(told) % config.watch_every == 0):
-            looks.add(len(told), float(of_first(partial(watch, search.mean, generation), here)), search.mean)
-            row["watched"] = looks.values[-1][1]
-        progress(len(told), config.generations, **row)
-        if time.monotonic() - saved >= config.keep_seconds or last or looks.enough(config.patience):
+            if fitness.shape != (config.population,) or not np.isfinite(fitness).all():
+                raise TrainingError(
+                    f"generation {generation}: the fitness of {config.population} candidates should be as many finite "
+                    f"numbers, but is {fitness.shape} with {int((~np.isfinite(fitness)).sum())} that are not finite"
+                )
+            row = search.tell(candidates, fitness)
+            told.append(fitness)
+            look()
+            seen = {"watched": looks.values[-1][1]} if looks.at == len(told) else {}
+            progress(len(told), config.generations, **row, **seen)
+            over = len(told) == config.generations or looks.enough(config.patience)
+            if time.monotonic() - saved >= config.keep_seconds or over:
+                save()
+                saved = time.monotonic()
+    except GdlError as error:
+        if told and not isinstance(error, StorageError):
             save()
-            saved = time.monotonic()
+        if here.world > 1 and cancelled():  # another process heard of it first, and is gone
+            raise CancelledError(f"search stopped at generation {len(told)}; run it again to go on") from None
+        raise
     mean, at = (search.mean, len(told)) if looks.best is None else (looks.best, looks.best_at)
     seconds = before + time.monotonic() - started
     return Evolved(mean, at, _history(search.curve, looks), len(told), seconds, resumed)
@@ -167,6 +175,11 @@ class _Looks:
         if self.best is None or value > max(seen for _, seen in self.values):
             self.best = mean.copy()
         self.values.append((generation, value))
+
+    @property
+    def at(self) -> int:
+        """Return the generation of the last look; 0: there was none."""
+        return self.values[-1][0] if self.values else 0
 
     @property
     def best_at(self) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gdl_core.data.episodes import Episodes
-from gdl_core.kernels import randn, reparameterize, uniform
+from gdl_core.kernels import LOG_STD_MAX, LOG_STD_MIN, randn, reparameterize, uniform
 from gdl_core.latent.tiles import encode_rows, to_pixels
 from gdl_core.values import TrainedModel
 from gdl_world.controller import told
@@ -119,7 +119,8 @@ class Dream:
             reached += weights[..., k]
         at = chosen[..., None]
         mean, log_std = outlook.mean.gather(-1, at).squeeze(-1), outlook.log_std.gather(-1, at).squeeze(-1)
-        drawn: Tensor = mean + torch.exp(log_std) * (temperature**0.5 * normal)
+        std = torch.exp(log_std.clamp(LOG_STD_MIN, LOG_STD_MAX))
+        drawn: Tensor = mean + std * (temperature**0.5 * normal)
         return drawn
 
 

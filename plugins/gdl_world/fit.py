@@ -46,6 +46,12 @@ def need_dream(agent: Agent, dream: Dream) -> None:
             raise DataError(f"agent and dream have {name} of other weights; take both from the same steps")
 
 
+def need_vision(begin: Agent, vision: Model) -> None:
+    """Raise DataError if the controller of an agent that a search begins with knows the numbers of another V."""
+    if begin.vision.config != vision.config or not _alike(begin.vision, vision):
+        raise DataError("the agent of 'from' sees by a vision of other weights; give the vision that it was found with")
+
+
 def _alike(one: Model, other: Model) -> bool:
     """Return whether two models of one shape have the same weights, to the last bit."""
     mine, its = one.state_dict(), other.state_dict()

@@ -159,7 +159,7 @@ class Memory(Model):
         state = self.advance(z, action, state)
         outlook = self.outlook(state[0])
         drawn = self.draw_next(outlook, noise, temperature)
-        return Prediction(drawn, outlook.reward, outlook.ended.sigmoid(), state)
+        return Prediction(drawn, outlook.reward, self.end_probability(outlook.ended), state)
 
     def draw_next(self, outlook: Outlook, noise: Noise, temperature: float) -> Tensor:
         """Draw the next points, (batch, latent); row i takes row i of the noise."""

@@ -88,6 +88,10 @@ def keep(agent: TrainedModel, outcome: Outcome, key: str, folder: Path) -> None:
         "training": agent.training,
     }  # fmt: skip
     checkpoint.save(folder / "outcome", key, checkpoint.Checkpoint(1, dict(agent.model.state_dict()), told))
+    _tidy(folder)
+
+
+def _tidy(folder: Path) -> None:
     for part in ("memory", "search"):
         shutil.rmtree(folder / part, ignore_errors=True)
 
@@ -101,6 +105,7 @@ def kept(key: str, folder: Path, vision: TrainedModel) -> tuple[TrainedModel, Ou
     found, _ = checkpoint.load_newest(folder / "outcome", key)
     if found is None:
         return None
+    _tidy(folder)
     told, shape = found.state, tuple(found.state["data_shape"])
     agent = Agent(AgentConfig.model_validate(told["config"]), shape).eval()
     agent.load_state_dict(found.tensors)

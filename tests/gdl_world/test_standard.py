@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from world_toys import agent, arena, dream, never
+from world_toys import agent, arena, dream, never, recipe_of, run_text
 
-from gdl_core.errors import DataError
+from gdl_core.errors import CancelledError, DataError
 from gdl_core.latent.fingerprint import fingerprint
 from gdl_core.model_file import read_model, write_model
 from gdl_core.noise import Noise
@@ -78,3 +78,35 @@ def test_an_agent_keeps_its_units_in_its_file(tmp_path: Path) -> None:
     assert torch.equal(player.act(x, state, Noise(1))[0], again.act(x, state, Noise(1))[0])
     assert torch.equal(player.scale, again.scale)
     assert float(player.scale.std()) > 0
+
+
+_SEARCH = {
+    "codes": "{do: sequences, episodes: $play, vision: $eye, length: 10}",
+    "memory": "{do: train, model: memory, data: $codes, for: 1 steps, batch: 4, set: {hidden: 4}}",
+    "dream": "{do: dream, vision: $eye, memory: $memory, starts: $play}",
+    "player": "{do: evolve, env: $dream, vision: $eye, memory: $memory, generations: 3, population: 4, rollouts: 1, "
+    "save: player.gdl}",
+}
+
+
+def test_a_search_goes_on_in_the_units_that_it_began_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found again, on another device say, they would be others by a bit, and with them the beginning."""
+    recipe, calls = recipe_of(**_SEARCH), list[int]()
+
+    def stopped(*given: object, **more: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise CancelledError("enough")
+        return dream_returns(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("gdl_world.play.dream_returns", stopped)
+    with pytest.raises(CancelledError):
+        run_text(recipe, tmp_path / "run")
+    monkeypatch.setattr("gdl_world.standard.standardise", None)
+    run_text(recipe, tmp_path / "run")
+    assert len(calls) == 2 + 2
+    monkeypatch.undo()
+    run_text(recipe, tmp_path / "whole")
+    part, whole = (read_model(tmp_path / run / "player.gdl").model for run in ("run", "whole"))
+    for name in ("shift", "scale", "parameters_of_controller"):
+        assert torch.equal(getattr(part, name), getattr(whole, name))

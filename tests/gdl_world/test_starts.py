@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from world_toys import LATENT, agent, arena, memory, never, played, sequences, vision
+from world_toys import LATENT, agent, arena, memory, never, played, recipe_of, run_text, sequences, vision
 
 from gdl_core.errors import DataError
 from gdl_core.noise import Noise
@@ -18,6 +19,7 @@ from gdl_world.gauge import earned_in_dream
 from gdl_world.play import Around, dream_returns
 from gdl_world.sequences import Sequences, joined, take_apart
 from gdl_world.starts import _KNOWN, amid
+from gdl_world.steps import dream as dream_step
 
 SEEDS = torch.tensor([11, 12, 13])
 
@@ -133,3 +135,26 @@ def test_it_is_for_models_that_a_file_holds(tmp_path: Path) -> None:
     one = TrainedModel(vision(), "world/vision", "1", {}, vision().data_shape, 8, "")
     with pytest.raises(DataError, match="world/memory"):
         dream_of(one, one, data)
+
+
+def test_later_rounds_dream_of_what_they_have_played_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    real = dream_step.run
+
+    def watched(arguments: Any, context: Any) -> Any:
+        begun.append(len(arguments.starts))
+        return real(arguments, context)
+
+    monkeypatch.setattr(dream_step, "run", watched)
+    known = {
+        "codes": "{do: sequences, episodes: $play, vision: $eye, length: 10}",
+        "memory": "{do: train, model: memory, data: $codes, for: 1 steps, batch: 4, set: {hidden: 4}}",
+        "rounds": "{do: iterate, env: $arena, vision: $eye, memory: $memory, data: $codes, rounds: 3, recent: 3, "
+        "looks: 2, strays: 1, generations: 1, population: 4, rollouts: 1, horizon: 4, updates: 1, batch: 4}",
+    }
+    plays = {"play": "{do: rollouts, env: $arena, episodes: 40}"}
+    run_text(recipe_of(**plays, **known), tmp_path / "run")
+    at_most = 3 * 3  # windows of ten in three episodes of twenty steps, the last of which overlap
+    assert begun[0] >= 40
+    assert begun[1] <= at_most
+    assert begun[2] <= 2 * at_most

@@ -180,6 +180,14 @@ def test_a_wrong_recipe_is_refused_before_it_runs(changed: dict[str, str], words
         (
             {
                 "player": "{do: evolve, env: $arena, vision: $eye, generations: 1, population: 4, rollouts: 1}",
+                "sight": "{do: train, model: vision, data: $play, for: 2 steps, batch: 8, set: {latent: 4, width: 4}}",
+                "on": "{do: evolve, env: $arena, vision: $sight, from: $player, generations: 1, population: 4}",
+            },
+            "the agent of 'from' sees by a vision of other weights",
+        ),
+        (
+            {
+                "player": "{do: evolve, env: $arena, vision: $eye, generations: 1, population: 4, rollouts: 1}",
                 "part": "{do: part, agent: $player, which: memory}",
             },
             "this agent has no memory",

@@ -31,8 +31,10 @@ steps:
 HIT = (
     ("play/episodes/frames.u8", "write", -1), ("play/episodes/rewards.f4", "fsync", 0),
     ("play/episodes/episodes.json", "rename", -1), ("play/episodes/episodes.json", "renamed", 0),
+    ("player/begun/checkpoint-", "rename", 0), ("player/begun/checkpoint-", "renamed", 0),
     ("codes/codes-", "rename", 0), ("player/checkpoint-", "write", 1), ("player/checkpoint-", "rename", 3),
     ("player/checkpoint-", "renamed", 2), ("more/episodes/actions.bin", "write", -1),
+    ("proof/random.npy", "renamed", 0), ("proof/agent-1.npy", "rename", 0),
 )  # fmt: skip
 """Part of a file's name, what is done to it, and which time of those."""
 

@@ -118,6 +118,40 @@ def test_it_comes_to_the_best_mean_that_was_looked_at(tmp_path: Path) -> None:
     assert part.history == early.history
 
 
+@pytest.mark.parametrize("where", ["in a generation", "in a look", "in the last look"])
+def test_stopped_anywhere_nothing_that_was_judged_is_judged_again(tmp_path: Path, where: str) -> None:
+    config = settings(generations=9, watch_every=4, keep_seconds=3600)
+    at = {"in a generation": 6, "in a look": 3, "in the last look": 8}[where]
+    judged: list[int] = []
+    looked: list[int] = []
+    stops = [at]
+
+    def judge(candidates: Floats, generation: int) -> Floats:
+        if where == "in a generation" and generation in stops:
+            stops.clear()
+            raise CancelledError("enough")
+        judged.append(generation)
+        return near(candidates, generation)
+
+    def watch(mean: Floats, generation: int) -> float:
+        if where != "in a generation" and generation in stops:
+            stops.clear()
+            raise CancelledError("enough")
+        looked.append(generation)
+        return float(near(mean[None], generation)[0])
+
+    whole = evolve(
+        near, np.zeros(12), config, tmp_path / "whole", Noise(1), watch=lambda m, g: float(near(m[None], g)[0])
+    )
+    with pytest.raises(CancelledError):
+        evolve(judge, np.zeros(12), config, tmp_path / "part", Noise(1), watch=watch)
+    part = evolve(judge, np.zeros(12), config, tmp_path / "part", Noise(1), watch=watch)
+    assert judged == list(range(9))
+    assert looked == [3, 7, 8]
+    assert np.array_equal(part.mean, whole.mean)
+    assert part.history == whole.history
+
+
 def test_a_number_that_goes_one_way_for_long_is_no_fault(tmp_path: Path) -> None:
     """Warnings are errors here."""
     found = evolve(lambda found, _: found[:, -1], np.zeros(200), settings(population=64), tmp_path, Noise(1))

@@ -82,7 +82,7 @@ class TakeCover:
         self.folder.cleanup()
 
     def _look(self) -> None:
-        self.frame = smaller(self.game.get_state().screen_buffer)
+        self.frame = smaller(self._asked(lambda: self.game.get_state().screen_buffer))
 
     def _asked(self, what: Any) -> Any:
         try:

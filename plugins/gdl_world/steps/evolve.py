@@ -11,11 +11,12 @@ from pydantic import Field
 from gdl_core.arguments import Accepts, StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import TrainedModel
-from gdl_world.fit import is_a, need_agent, need_fit
+from gdl_world.fit import is_a, need_agent, need_fit, need_vision
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput, MemoryModel, VisionModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from gdl_world.stage import Stage
 
 
+_BEGUN = "begun"  # folder of what a search begins with
+_PARTS = ("shift", "scale", "parameters_of_controller")
 _MEETINGS = 2  # episodes of each random controller, by which numbers get their units
 
 
@@ -131,12 +134,15 @@ def search(arguments: Arguments, context: StepContext, ranks: Ranks) -> TrainedM
     device = device if device.type == "cuda" else torch.device("cpu")  # returns are added up in float64
     agent.to(device)
     dream = None if env.dream is None else moved(env.dream, device)
-    if arguments.standard:
-        noise = context.noise.stream("standard")
-        seeds = episode_seeds(noise, 0, _MEETINGS)
-        standardise(agent, dream or env, arguments.sigma, seeds, noise.stream("weights"), context.check_cancelled)
-    if arguments.begin is not None:
-        agent.begin_as(is_a(arguments.begin, Agent, "that evolve made").to(device))
+    if not _begun(agent, context.folder / _BEGUN, key):
+        if arguments.standard:
+            noise = context.noise.stream("standard")
+            seeds = episode_seeds(noise, 0, _MEETINGS)
+            standardise(agent, dream or env, arguments.sigma, seeds, noise.stream("weights"), context.check_cancelled)
+        if arguments.begin is not None:
+            agent.begin_as(is_a(arguments.begin, Agent, "that evolve made").to(device))
+        if ranks.rank == 0:
+            _keep_begun(agent, context.folder / _BEGUN, key)
     begin = agent.parameters_of_controller.double().cpu().numpy()
     try:
         with closing(Stage(env)) as stage, closing(Stage(arguments.watch or env)) as place:
@@ -189,6 +195,8 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
         need_fit("the vision and the environment", tuple(vision.data_shape), tuple(env.shape))
     else:
         need_fit("the vision and the dream's", arguments.vision.fingerprint[:12], env.about["vision"][:12])
+    if arguments.begin is not None:
+        need_vision(is_a(arguments.begin, Agent, "that evolve made"), vision)
     memory = None if arguments.memory is None else is_a(arguments.memory, Memory, "world/memory")
     config = AgentConfig(
         vision=vision.config.model_dump(mode="json"),
@@ -208,6 +216,28 @@ def _agent(arguments: Arguments, env: Environment) -> Agent:
             need_fit("the memory and the dream's", arguments.memory.fingerprint[:12], env.about["memory"][:12])
         agent.memory.load_state_dict(memory.state_dict())
     return agent.eval()
+
+
+def _begun(agent: Agent, folder: Path, key: str) -> bool:
+    """Give an agent the units and the controller that its search began with, if there was one: found again on another
+    device they would be others by a bit.
+    """
+    from gdl_core.training import checkpoint
+
+    found, _ = checkpoint.load_newest(folder, key)
+    if found is None:
+        return False
+    for name in _PARTS:
+        getattr(agent, name).copy_(found.tensors[name])
+    return True
+
+
+def _keep_begun(agent: Agent, folder: Path, key: str) -> None:
+    from gdl_core.training import checkpoint
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: getattr(agent, name).cpu().clone() for name in _PARTS}
+    checkpoint.save(folder, key, checkpoint.Checkpoint(1, tensors, {}))
 
 
 def _within(env: Environment, horizon: int | None) -> Environment:

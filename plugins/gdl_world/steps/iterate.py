@@ -10,7 +10,7 @@ from pydantic import Field
 from gdl_core.arguments import DatasetInput, StepArguments
 from gdl_core.errors import DataError
 from gdl_core.values import Table, TrainedModel
-from gdl_world.fit import is_a, need_agent, need_fit
+from gdl_world.fit import is_a, need_agent, need_fit, need_vision
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput, MemoryModel, VisionModel
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def _checked(arguments: Arguments) -> Sequences:
     if begin is not None:
         agent = is_a(begin, Agent, "that evolve made")
         need_agent(agent, env)
+        need_vision(agent, vision)
         knows = agent.memory is not None and (agent.config.cell, agent.memory.config.hidden)
         if knows != (arguments.cell, memory.config.hidden):
             told = f"{memory.config.hidden} numbers of a memory" + (" and its cell" if arguments.cell else "")
@@ -166,7 +167,8 @@ def _round(
     if len(known) > 1:
         memory = learned(memory, known, arguments.recent, arguments.updates, arguments.batch, here.part("memory"))
         surprise = _last(memory, "held_out_nll")
-    agent = _dream(arguments, memory, begin, known[-arguments.recent :], context, here.part("search"))
+    new = known[1:][-arguments.recent :] or known  # the first round has played nothing yet
+    agent = _dream(arguments, memory, begin, new, context, here.part("search"))
     sigma = _last(agent, "step_size")
     _, earned, strayed = _play(arguments, agent, sigma, known[0], here.part("played"))
     mean, deviation = _mean_and_deviation(earned)

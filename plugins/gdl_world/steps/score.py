@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -13,7 +15,7 @@ from gdl_world.fit import is_a, need_agent
 from gdl_world.steps.inputs import AgentModel, EnvironmentInput, dreams_of_nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from gdl_core.registry import Registry
     from gdl_core.steps.context import StepContext
     from gdl_world.environment import Environment
+
+    Scores = tuple[NDArray[np.float64], NDArray[np.int64]]  # what was earned in each episode, and its steps
 
 _HEADER = (
     "player", "mean", "standard error", "median", "lowest", "highest", "steps", "episodes", "seeds", "in its dream",
@@ -67,9 +71,10 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         context.progress(len(rows), total)
         period, note = _best_period(blind, arguments.search, context) if name == "sweep" else (0, "")
         label = {"sweep": "blind sweep"}.get(name, name)
-        found = played(blind, baseline(name, env, period), seeds, context.check_cancelled)
+        play = partial(played, blind, baseline(name, env, period), seeds, context.check_cancelled)
+        found = _once(name, context, play)
         rows.append(_row(label, *found, seeds, note))
-    for called, trained in arguments.agents.items():
+    for number, (called, trained) in enumerate(arguments.agents.items()):
         context.progress(len(rows), total)
         agent = is_a(trained, Agent, "that evolve made")
         need_agent(agent, env)
@@ -79,7 +84,8 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         note = f"evolved in {where}" + ("" if agent.memory is not None else ", without a memory")
         if dream is not None and dreamt is None:
             note += "; no gauge: its dreams are no whole episodes"
-        rows.append(_row(called, *played(env, AgentPolicy(agent), seeds, context.check_cancelled), seeds, note, dreamt))
+        play = partial(played, env, AgentPolicy(agent), seeds, context.check_cancelled)
+        rows.append(_row(called, *_once(f"agent-{number + 1}", context, play), seeds, note, dreamt))
     for row in rows:
         context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
     return Table(_HEADER, tuple(rows), f"earned in {env.name}")
@@ -91,13 +97,29 @@ def _best_period(env: Environment, episodes: int, context: StepContext) -> tuple
     from gdl_world.play import episode_seeds, played
 
     seeds = episode_seeds(context.noise.stream("search"), 0, episodes)
-    tried = {
-        period: float(played(env, Sweep(env.actions, period), seeds, context.check_cancelled)[0].mean())
-        for period in env.periods
-    }
+    tried = {}
+    for period in env.periods:
+        play = partial(played, env, Sweep(env.actions, period), seeds, context.check_cancelled)
+        tried[period] = float(_once(f"search-{period}", context, play)[0].mean())
     best = max(tried, key=lambda period: tried[period])
     told = ", ".join(f"{period}: {mean:.4g}" for period, mean in tried.items())
     return best, f"half-period {best}, the best on {episodes} other episodes ({told})"
+
+
+def _once(name: str, context: StepContext, play: Callable[[], Scores]) -> Scores:
+    """Return what a player has earned; played once, it is kept in the step's folder, whatever stops the others."""
+    import numpy as np
+
+    from gdl_core.media.atomic import replacing
+
+    path = context.folder / f"{name}.npy"
+    with suppress(OSError, ValueError):
+        earned, steps = np.load(path, allow_pickle=False)
+        return earned, steps.astype(np.int64)
+    found = play()
+    with replacing(path) as temporary:
+        np.save(temporary, np.stack(found), allow_pickle=False)
+    return found
 
 
 def _row(
