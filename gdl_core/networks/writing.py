@@ -49,17 +49,17 @@ def write(
             `begun` is 0.
         allowed: called with the number of an added piece, which codes it may be, bool (size,).
         tell: told each new piece, (batch,); it may raise.
-        unit: windows begin at multiples of so many pieces.
+        unit: windows begin at multiples of so many pieces, where a window holds so many.
     """
-    room = network.shape.length
+    room, first = network.shape.length, begun.shape[1]
     cache, start, now = network.remember(), 0, begun
-    whole = begun
-    found: list[Tensor] = []
+    whole = F.pad(begun, (0, pieces), value=0 if end is None else end)
     over = torch.zeros(len(begun), dtype=torch.bool, device=begun.device)
     for place in range(pieces):
+        codes = first + place
         if cache.read + now.shape[1] > room:
-            start = _window(whole.shape[1], room, unit)
-            cache, now = network.remember(), torch.cat((begun[:, :1], whole[:, start + 1 :]), dim=1)
+            start = _window(codes, room, unit)
+            cache, now = network.remember(), torch.cat((begun[:, :1], whole[:, start + 1 : codes]), dim=1)
         known = None if more is None else more(start, now.shape[1])
         logits = network(now, cache, known)[:, -1].float()
         start += now.shape[1]
@@ -76,17 +76,17 @@ def write(
             code = code.masked_fill(over, end)
             over = over | (code == end)
         tell(code)
-        found.append(code)
+        whole[:, codes] = code
         if end is not None and bool(over.all()):
             break
         now = code[:, None]
-        whole = torch.cat((whole, now), dim=1)
-    text = torch.stack(found, dim=1) if found else begun.new_empty(len(begun), 0)
-    return F.pad(text, (0, pieces - text.shape[1]), value=0 if end is None else end)
+    return whole[:, first:].contiguous()
 
 
 def _window(codes: int, room: int, unit: int) -> int:
     """Return where a window begins that goes on after so many codes, the first of which belongs to every window."""
-    least = codes - 1 - max(3 * room // 4, 1)
+    least = codes - 1 - 3 * room // 4
     start = -(-least // unit) * unit
-    return start if start < codes - 1 else least
+    if start >= codes:
+        start -= unit  # the next is not reached yet; since this one there are no more than a unit
+    return start if codes - start <= room else least  # a unit may be longer than a window

@@ -16,7 +16,7 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
     yield DatasetSpec(
         "text", "Your own texts, as windows or line by line; column document.",
         target="gdl_text.text_files:build", config="gdl_text.config:TextConfig", licence="yours", makes="text",
-        version=3,
+        version=4,
     )  # fmt: skip
     yield DatasetSpec(
         "shakespeare", "38 plays by Shakespeare, as windows; columns document and genre.",
@@ -26,12 +26,12 @@ def gdl_datasets() -> Iterable[DatasetSpec]:
     yield DatasetSpec(
         "verses", "31,102 verses of the King James Bible; columns document and testament.",
         target="gdl_text.verses:build", config="gdl_text.config:VersesConfig",
-        licence="public domain outside the United Kingdom", makes="text", version=3,
+        licence="public domain outside the United Kingdom", makes="text", version=4,
     )  # fmt: skip
     yield DatasetSpec(
         "names", "First names, letter by letter.",
         target="gdl_text.verses:build_names", config="gdl_text.config:NamesConfig",
-        licence="Debian's package miscfiles: GPL-2", makes="text", version=3,
+        licence="Debian's package miscfiles: GPL-2", makes="text", version=4,
     )  # fmt: skip
 
 

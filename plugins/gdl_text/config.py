@@ -15,6 +15,7 @@ Cut = Annotated[
     Literal["characters", "bpe"], Field(description="What texts are cut into: letters, or common pieces of words.")
 ]
 Vocabulary = Annotated[int, Field(ge=257, le=65536, description="How many pieces there are, of bpe.")]
+Encoding = Annotated[str, Field(description="How the files are written, like utf-8, latin-1 or cp1252.")]
 
 
 class Texts(Settings):
@@ -30,11 +31,24 @@ class Texts(Settings):
         return self
 
 
+class Source(Settings):
+    """What data sets share whose texts are those of an installed package, or of a path of yours."""
+
+    path: InputPath | None = None
+    encoding: Encoding = "utf-8"
+
+    @model_validator(mode="after")
+    def _read(self) -> Source:
+        if self.path is None and "encoding" in self.model_fields_set:
+            raise PydanticCustomError("encoding", "encoding is of path: give path as well, or leave it out")
+        return self
+
+
 class TextConfig(Texts):
     """Any texts of yours, from a file or a folder."""
 
     path: InputPath = Field(description="A file, or a folder, searched with all its subfolders for .txt and .md.")
-    encoding: str = Field("utf-8", description="How the files are written, like utf-8, latin-1 or cp1252.")
+    encoding: Encoding = "utf-8"
     samples: Literal["windows", "lines"] = Field(
         "windows", description="windows: all of it, piece after piece; lines: each line is a sample of its own."
     )
@@ -42,7 +56,7 @@ class TextConfig(Texts):
     held_out: HeldOut = 0.1
 
 
-class ShakespeareConfig(Texts):
+class ShakespeareConfig(Source, Texts):
     """38 plays by Shakespeare; whole plays are held out."""
 
     path: InputPath | None = Field(
@@ -52,7 +66,7 @@ class ShakespeareConfig(Texts):
     held_out: HeldOut = 0.1
 
 
-class VersesConfig(Texts):
+class VersesConfig(Source, Texts):
     """31,102 verses of the King James Bible, a sample each."""
 
     path: InputPath | None = Field(
@@ -63,7 +77,7 @@ class VersesConfig(Texts):
     held_out: HeldOut = 0.1
 
 
-class NamesConfig(Settings):
+class NamesConfig(Source):
     """First names, a sample each, letter by letter."""
 
     path: InputPath | None = Field(

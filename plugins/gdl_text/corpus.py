@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -90,7 +91,7 @@ def read_documents(path: Path, encoding: str, context: BuildContext) -> list[Doc
         documents.append(Document(file.relative_to(path).as_posix(), text, {}))
     if not documents:
         raise DataError(f"none of the {len(files)} files in {path.name} could be read; the notes say why")
-    return _named(documents)
+    return named(documents, [str(PurePosixPath(document.name).with_suffix("")) for document in documents])
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -104,12 +105,18 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield here / name
 
 
-def _named(documents: Sequence[Document]) -> list[Document]:
-    """Return documents without the suffixes of their files in their names, where they can be told apart so."""
-    stems = [str(PurePosixPath(document.name).with_suffix("")) for document in documents]
+def named(documents: Sequence[Document], short: Sequence[str]) -> list[Document]:
+    """Return documents with short names, where they can be told apart by them.
+
+    >>> documents = [Document(name, "", {}) for name in ("a/one", "a/two", "b/two")]
+    >>> [document.name for document in named(documents, ["one", "two", "two"])]
+    ['one', 'a/two', 'b/two']
+    """
+    often = Counter(short)
+    often.update(document.name for document in documents)  # the short name of one may be the long one of another
     return [
-        replace(document, name=stem if stems.count(stem) == 1 else document.name)
-        for document, stem in zip(documents, stems, strict=True)
+        replace(document, name=name if often[name] == 1 else document.name)
+        for document, name in zip(documents, short, strict=True)
     ]
 
 
@@ -183,13 +190,11 @@ def sentences(
     """Return the lines of documents, a sample each, filled up with ends; too long and empty ones are left out.
 
     Raises:
-        DataError: none is left.
+        DataError: none is left, or none to hold out.
     """
     lines = [(at, line.strip()) for at, document in enumerate(documents) for line in document.text.split("\n")]
     lines = [(at, line) for at, line in lines if line]
-    distinct = {line: number for number, line in enumerate(dict.fromkeys(line for _, line in lines))}
-    drawn = set(split(len(distinct), share, context.noise.stream("split")).tolist())
-    held = np.array([distinct[line] in drawn for _, line in lines], dtype=bool)  # all that are alike are on one side
+    held = _held_out([line for _, line in lines], share, context)
     tokens = how.of([line for _, line in lines], held.tolist())
     form = TextForm(tokens, length)
     codes = [tokens.encode(line) for _, line in lines]
@@ -203,9 +208,19 @@ def sentences(
     owner = np.array([lines[number][0] for number in fits])
     out = held[fits]
     if share and out.all() == out.any():  # of few lines those that were to be held out may all have been too long
-        out = np.zeros(len(fits), dtype=bool)
-        out[split(len(fits), share, context.noise.stream("split"))] = True
+        out = _held_out([lines[number][1] for number in fits], share, context)
+        if not out.any():
+            raise DataError(
+                f"{name}: the lines that fit are all alike, so none can be held out; give others, or held_out: 0"
+            )
     return _finish(name, rows, form, documents, owner, out, context)
+
+
+def _held_out(lines: Sequence[str], share: float, context: BuildContext) -> NDArray[np.bool_]:
+    """Return which lines are held out; all that are alike are on one side."""
+    distinct = {line: number for number, line in enumerate(dict.fromkeys(lines))}
+    drawn = set(split(len(distinct), share, context.noise.stream("split")).tolist())
+    return np.array([distinct[line] in drawn for line in lines], dtype=bool)
 
 
 def _parts(

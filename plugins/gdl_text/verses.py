@@ -6,6 +6,7 @@ import gzip
 import re
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 
 from gdl_core.data.building import BuildContext
@@ -32,7 +33,7 @@ def build(config: VersesConfig, context: BuildContext) -> Dataset:
     if config.path is None:
         documents = books(_bible())
     else:
-        documents = [Document(config.path.stem, read_text(config.path, "utf-8"), {})]
+        documents = [Document(config.path.stem, read_text(config.path, config.encoding), {})]
     how = Cut(config.tokens, config.vocabulary)
     return sentences("verses", documents, how, config.length, config.held_out, context)
 
@@ -43,14 +44,7 @@ def build_names(config: NamesConfig, context: BuildContext) -> Dataset:
     Raises:
         DataError: there are none.
     """
-    if config.path is not None:
-        text = read_text(config.path, "utf-8")
-    elif NAMES.is_file():
-        text = gzip.decompress(NAMES.read_bytes()).decode("latin-1")
-    else:
-        raise DataError(
-            "names come with Debian's package miscfiles (apt install miscfiles); or give path, a file of names"
-        )
+    text = _names() if config.path is None else read_text(config.path, config.encoding)
     documents = [Document("names", text, {})]
     return sentences("names", documents, Cut("characters"), config.length, config.held_out, context)
 
@@ -77,6 +71,21 @@ def books(told: str) -> list[Document]:
         Document(name, "\n".join(found[name]), {"testament": "old" if number < new else "new"})
         for number, name in enumerate(names)
     ]
+
+
+def _names() -> str:
+    if not NAMES.is_file():
+        raise DataError(
+            "names come with Debian's package miscfiles (apt install miscfiles); or give path, a file of names"
+        )
+    told = "install miscfiles again (apt install --reinstall miscfiles), or give path, a file of names"
+    try:
+        text = gzip.decompress(NAMES.read_bytes()).decode("latin-1")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{NAMES} cannot be read ({error}); {told}") from error
+    if not text.strip():  # of a file cut to nothing gzip says nothing
+        raise DataError(f"{NAMES} is empty; {told}")
+    return text
 
 
 def _bible() -> str:

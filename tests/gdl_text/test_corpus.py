@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from text_toys import Around
 
 from gdl_core.errors import DataError
+from gdl_text import verses as verses_of
 from gdl_text.config import NamesConfig, ShakespeareConfig, TextConfig, VersesConfig
+from gdl_text.corpus import Document, named
 from gdl_text.form import TextForm
 from gdl_text.shakespeare import build as shakespeare
 from gdl_text.text_files import build
@@ -80,6 +85,26 @@ def test_lines_that_are_alike_are_on_one_side(tmp_path: Path) -> None:
     sides = [set(_texts(data, side)) for side in (data.held_out, data.train)]
     assert [len(side) for side in sides] == [2, 5]
     assert not sides[0] & sides[1]
+
+
+@pytest.mark.parametrize("long", range(1, 9))
+def test_a_second_draw_keeps_lines_that_are_alike_on_one_side(tmp_path: Path, long: int) -> None:
+    short = [f"line {letter}" for letter in "abc" for _ in range(4)]
+    lines = [*short, *(f"too long a line: {number}" for number in range(long))]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    settings = {"path": tmp_path / "a.txt", "samples": "lines", "length": 8, "held_out": 0.1}
+    data = build(TextConfig(**settings), Around(tmp_path))
+    sides = [set(_texts(data, side)) for side in (data.held_out, data.train)]
+    assert not sides[0] & sides[1]
+    assert [len(side) for side in sides] == [1, 2]
+
+
+def test_of_lines_that_are_all_alike_none_is_held_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the same\n" * 9)
+    settings = {"path": tmp_path / "a.txt", "samples": "lines", "length": 9}
+    with pytest.raises(DataError, match="text: the lines that fit are all alike, so none can be held out"):
+        build(TextConfig(**settings), Around(tmp_path))
+    assert len(build(TextConfig(**settings, held_out=0.0), Around(tmp_path))) == 9
 
 
 def test_parts_that_are_shorter_than_a_sample_are_told_and_say_nothing_of_ends(tmp_path: Path) -> None:
@@ -161,6 +186,29 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         build(TextConfig(path=folder / "good.md", samples="lines", length=4), Around(tmp_path))
 
 
+class _Counted(str):
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        _Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_names_of_many_documents_are_not_compared_each_with_each() -> None:
+    documents = [Document(f"{number}.txt", "", {}) for number in range(1000)]
+    found = named(documents, [_Counted(number) for number in range(1000)])
+    assert [document.name for document in found] == [str(number) for number in range(1000)]
+    assert _Counted.compared < 10_000
+
+
+def test_a_short_name_is_no_other_documents_long_one() -> None:
+    documents = [Document(name, "", {}) for name in ("a.md", "a.md.txt", "a.txt", "b.txt")]
+    found = [document.name for document in named(documents, ["a", "a.md", "a", "b"])]
+    assert found == ["a.md", "a.md.txt", "a.txt", "b"]
+
+
 def test_plays_lose_their_markdown(tmp_path: Path) -> None:
     for genre, name in (("comedies", "one"), ("tragedies", "two")):
         (tmp_path / genre).mkdir()
@@ -179,3 +227,54 @@ def test_verses_and_names_of_files(tmp_path: Path) -> None:
     assert len(data.held_out) == 1
     (tmp_path / "n.txt").write_text("Ada\nGrace\nEmmy\n")
     assert build_names(NamesConfig(path=tmp_path / "n.txt", length=8), Around(tmp_path)).form.tokens.size == 11
+
+
+KINDS = pytest.mark.parametrize(
+    ("build_one", "config"),
+    [(verses, VersesConfig), (build_names, NamesConfig), (shakespeare, ShakespeareConfig)],
+    ids=["verses", "names", "shakespeare"],
+)
+
+
+@KINDS
+def test_files_of_every_dataset_may_be_in_any_encoding(build_one: Any, config: Any, tmp_path: Path) -> None:
+    path = tmp_path / "folder" if config is ShakespeareConfig else tmp_path / "v.txt"
+    file = path / "v.md" if config is ShakespeareConfig else path
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes("Jürgen\nZoë\n".encode("latin-1"))
+    settings = {"path": path, "length": 12 if config is ShakespeareConfig else 8, "held_out": 0.0}
+    settings |= {} if config is NamesConfig else {"tokens": "characters"}
+    with pytest.raises(DataError, match=r"v.txt is not a text in utf-8|none of the 1 files in folder could be read"):
+        build_one(config(**settings), Around(tmp_path))
+    data = build_one(config(**settings, encoding="latin-1"), Around(tmp_path))
+    assert "".join(_texts(data, np.arange(len(data)))).replace("\n", "") == "JürgenZoë"
+
+
+@KINDS
+def test_an_encoding_is_of_a_path(build_one: Any, config: Any) -> None:
+    assert config().encoding == "utf-8"
+    with pytest.raises(ValueError, match="encoding is of path: give path as well, or leave it out"):
+        config(encoding="latin-1")
+
+
+def _forbidden(path: Path) -> bytes:
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("cut", ["head", "body", "end", "whole", "forbidden"])
+def test_damaged_names_of_debian_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str) -> None:
+    path = tmp_path / "names.gz"
+    whole = gzip.compress("Ada\nZoë\nEmmy\n".encode("latin-1"))
+    monkeypatch.setattr(verses_of, "NAMES", path)
+    path.write_bytes(whole)
+    data = build_names(NamesConfig(length=8), Around(tmp_path))
+    assert sorted(_texts(data, np.arange(len(data)))) == ["Ada", "Emmy", "Zoë"]
+    body = whole[:10] + b"\xff" + whole[11:]
+    damaged = {"head": b"no" + whole, "body": body, "end": whole[:-9], "whole": b""}
+    path.write_bytes(damaged.get(cut, b""))
+    if cut == "forbidden":
+        monkeypatch.setattr(Path, "read_bytes", _forbidden)
+    told = re.escape(f"{path} is empty" if cut == "whole" else f"{path} cannot be read (")
+    with pytest.raises(DataError, match=told + r".*; install miscfiles again .*, or give path") as error:
+        build_names(NamesConfig(length=8), Around(tmp_path))
+    assert "\n" not in str(error.value)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from text_toys import TOKENS, described, gpt, text_vae
 
 from gdl_core.data.dataset import Dataset
+from gdl_core.latent.tiles import sample_rows
 from gdl_core.measures.subject import Subject
 from gdl_core.noise import Noise
 from gdl_core.values import Text
@@ -67,14 +68,34 @@ def test_the_longest_run_is_found(texts: list[str], known: list[str]) -> None:
     assert novelty.copied(texts, known).tolist() == [longest(text) for text in texts]
 
 
-def test_pairs_of_words_are_counted() -> None:
-    assert novelty.distinct(["a b a b", "b a"]) == pytest.approx(2 / 4)
-    assert novelty.distinct(["one"]) == 0.0
+def test_runs_of_words_are_counted() -> None:
+    texts = ["a b a b", "b a"]  # a, b; a b, b a; a b a, b a b
+    assert [novelty.distinct(texts, n) for n in (1, 2, 3, 4)] == pytest.approx([2 / 6, 2 / 4, 1.0, 1.0])
+    assert novelty.distinct(["one", "one", "one"], 1) == pytest.approx(1 / 3)
+    assert novelty.distinct(["one", ""], 2) == 0.0
 
 
-def _dataset() -> Dataset:
+@pytest.mark.parametrize(("words", "runs"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (4, [1, 2, 3])])
+def test_runs_are_left_out_that_no_held_out_text_has(words: int, runs: list[int]) -> None:
+    trained, data = described(gpt(), "text/gpt"), _dataset(words)
+    held_out = list(data.form.show(data.tensor(data.held_out).numpy()).samples)
+    made = list(data.form.show(sample_rows(trained, len(held_out), Noise(0).stream("made")).numpy()).samples)
+    found = {one.name: one for one in novelty.measure(Subject(trained, data, Noise(0)))}
+    assert list(found)[2:] == [f"distinct-{n}" for n in runs]
+    for n in runs:
+        one = found[f"distinct-{n}"]
+        assert one.baselines == {"held-out texts": novelty.distinct(held_out, n)}
+        assert one.value == novelty.distinct(made, n)
+        assert (one.better, one.n) == ("higher", len(held_out))
+
+
+def _dataset(words: int = 2) -> Dataset:
     form = TextForm(TOKENS, 12)
-    texts = tuple("abcdefgh"[i % 8] * (1 + i % 5) + " " + "abcdefgh"[(i * 3) % 8] for i in range(40))
+    letters = "abcdefgh"
+    texts = tuple(
+        " ".join([letters[i % 8] * (1 + i % 5), *(letters[(i * 3 + more) % 8] for more in range(words - 1))])
+        for i in range(40)
+    )
     codes = form.read(Text(texts)).astype(np.int16)
     return Dataset("toys", codes, {}, np.arange(0, 40, 5), "0", form=form)
 
@@ -99,4 +120,4 @@ def test_what_comes_back_is_counted_up_to_the_end() -> None:
     assert whole.value == 0.0
     assert 0 < pieces.baselines["another held-out text"] < 1
     names = [found.name for found in novelty.measure(Subject(trained, data, Noise(0)))]
-    assert names == ["longest run copied, mean", "longest run copied, most", "different pairs of words"]
+    assert names == ["longest run copied, mean", "longest run copied, most", "distinct-1", "distinct-2"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gdl_core.errors import InputError
 from gdl_core.networks.choice import choose
@@ -134,6 +136,76 @@ def test_what_is_longer_than_the_window_is_written_in_windows(settings: dict[str
     prompt = _codes(2, 20)
     after = write(net, prompt, 1, Noise(1), temperature=0)
     assert torch.equal(net(torch.cat((prompt[:, :1], prompt[:, -6:]), dim=1))[:, -1:].argmax(2), after)
+
+
+@pytest.mark.parametrize("room", range(1, 13))
+def test_windows_begin_at_multiples_of_a_unit_and_fit(room: int) -> None:
+    for unit in range(1, room + 1):
+        for first in (1, 2, room, room + 1, 3 * room + 2):
+            read, begun = _Read(room), torch.zeros(1, first, dtype=torch.long)
+            write(read, begun, 5 * room, Noise(0), temperature=0, more=read.more, unit=unit)
+            assert [start + n for start, n in read.told] == list(range(first, first + 5 * room))
+            assert max(n for _, n in read.told) <= room
+            starts = {read.told[at][0] for at in read.anew}
+            assert len(starts) > 3, "there are several windows"
+            assert all(start % unit == 0 for start in starts), (unit, first, starts)
+
+
+@torch.no_grad()
+def test_a_unit_may_be_as_long_as_the_window() -> None:
+    net, begun = network(length=8), torch.full((2, 1), 3)
+    whole = torch.cat((begun, write(net, begun, 30, Noise(1), temperature=0, unit=8)), dim=1)
+    for at in range(1, 31):
+        start = (at - 1) // 8 * 8
+        window = torch.cat((begun, whole[:, start + 1 : at]), dim=1)
+        assert torch.equal(net(window)[:, -1].argmax(1), whole[:, at]), at
+
+
+def test_a_unit_longer_than_the_window_still_leaves_windows_that_fit() -> None:
+    read = _Read(6)
+    write(read, torch.zeros(1, 1, dtype=torch.long), 60, Noise(0), temperature=0, more=read.more, unit=9)
+    assert max(n for _, n in read.told) <= 6
+
+
+def test_a_long_text_is_not_copied_for_each_piece() -> None:
+    pieces, made = 2000, _Made()
+    with made:
+        text = write(_Read(8), torch.zeros(1, 1, dtype=torch.long), pieces, Noise(0), temperature=0)
+    assert text.shape == (1, pieces)
+    assert made.numbers < 100 * pieces
+
+
+class _Read:
+    """A network that keeps which pieces it is told, and where it begins anew."""
+
+    def __init__(self, room: int) -> None:
+        self.shape = SimpleNamespace(length=room)
+        self.told: list[tuple[int, int]] = []
+        self.anew: list[int] = []
+
+    def remember(self) -> SimpleNamespace:
+        self.anew.append(len(self.told))
+        return SimpleNamespace(read=0)
+
+    def __call__(self, codes: torch.Tensor, cache: SimpleNamespace, known: torch.Tensor | None) -> torch.Tensor:
+        cache.read += codes.shape[1]
+        return torch.zeros(*codes.shape, SIZE)
+
+    def more(self, start: int, n: int) -> torch.Tensor:
+        self.told.append((start, n))
+        return torch.zeros(n, 1)
+
+
+class _Made(TorchDispatchMode):
+    """Counts the numbers of all tensors that are made, views aside."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor) and func._schema.returns[0].alias_info is None:
+            self.numbers += out.numel()
+        return out
 
 
 def test_choices_come_as_often_as_they_are_probable() -> None:

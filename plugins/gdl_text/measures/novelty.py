@@ -1,5 +1,5 @@
 """Whether a model writes or recites: the longest run of letters that stands in the training texts too, and how often
-two words in a row are repeated. Held-out texts stand beside it.
+words, and two and three of them in a row, are repeated. Held-out texts stand beside it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Words = NDArray[np.uint64]
 
 
 def measure(subject: Subject) -> list[Measurement]:
-    """Return the mean and the longest of the runs, and the share of pairs of words that are different."""
+    """Return the mean and the longest of the runs, and how many words, pairs and threes are different."""
     form = subject.dataset.form
     assert isinstance(form, TextForm)
     n = min(MADE, len(subject.held_out))
@@ -35,20 +35,20 @@ def measure(subject: Subject) -> list[Measurement]:
     held_out, _ = texts_of(subject, some(subject, subject.held_out, n))
     runs, real = (copied(texts, [whole]) for texts in (made, held_out))
     told = "runs of letters that stand in the training texts too"
-    mean, most = (
+    measured = [
         Measurement(
             f"longest run copied, {name}", float(of(runs)), "letters", "none", {_REAL: float(of(real))}, n, told
         )
         for name, of in (("mean", np.mean), ("most", np.max))
-    )
-    pairs = "of all pairs of words in a row"
-    if not any(len(text.split()) > 1 for text in held_out):
-        return [mean, most]  # words, not sentences
-    return [
-        mean,
-        most,
-        Measurement("different pairs of words", distinct(made), "", "higher", {_REAL: distinct(held_out)}, n, pairs),
     ]
+    for words, each in ((1, "words"), (2, "pairs of words in a row"), (3, "threes of words in a row")):
+        share = distinct(held_out, words)
+        if share:  # names, say, are single words
+            told = f"different ones among all {each}"
+            measured.append(
+                Measurement(f"distinct-{words}", distinct(made, words), "", "higher", {_REAL: share}, n, told)
+            )
+    return measured
 
 
 def copied(texts: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
@@ -75,10 +75,15 @@ def copied(texts: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
     return low
 
 
-def distinct(texts: Sequence[str]) -> float:
-    """Return the share of different ones among all pairs of words in a row (Li et al. 2016); 0 of none."""
-    pairs = [pair for text in texts for pair in zip(text.split(), text.split()[1:], strict=False)]
-    return len(set(pairs)) / len(pairs) if pairs else 0.0
+def distinct(texts: Sequence[str], n: int) -> float:
+    """Return the share of different ones among all runs of n words in a row (Li et al. 2016); 0 of none.
+
+    >>> distinct(["a b a b", "b a"], 2)
+    0.5
+    """
+    each = [text.split() for text in texts]
+    runs = [tuple(words[at : at + n]) for words in each for at in range(len(words) - n + 1)]
+    return len(set(runs)) / len(runs) if runs else 0.0
 
 
 class _Hashes:
