@@ -155,7 +155,9 @@ class FormatSpec(Spec):
 
     `write` names a function `(value, path, record: dict | None) -> list[Path]`, `read` one `(path) -> value` or "",
     `read_record` one `(path) -> dict | None`. `verify` names one `(path, record) -> bool | None` that says whether the
-    file holds what `record["content"]` vouches for; without it the digest of what `read` gives is compared.
+    file holds what `record["content"]` vouches for; without it the digest of what `read` gives is compared. `remark`
+    names one `() -> str` that is asked when a run has saved such a file: what is to be told of how it was made here for
+    want of something better, or nothing.
     """
 
     suffixes: tuple[str, ...]
@@ -165,6 +167,7 @@ class FormatSpec(Spec):
     read_record: str = ""
     extra: str = ""
     verify: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True)

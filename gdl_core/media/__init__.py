@@ -100,6 +100,12 @@ def write(value: Any, path: Path | str, record: Mapping[str, Any] | None, regist
     return files
 
 
+def remark(kind: str, path: Path | str, registry: HasFormats) -> str:
+    """Return what is to be told of files of this kind and suffix that are written here; mostly nothing."""
+    spec = can_write(kind, path, registry)
+    return str(load_target(spec.remark)()) if spec.remark else ""
+
+
 def read(path: Path | str, registry: HasFormats) -> Any:
     """Read a file as the value that its format makes of it.
 

@@ -11,6 +11,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "video": ("imageio_ffmpeg",),
     "minari": ("minari", "h5py"),
     "faces": ("python_avatars", "resvg_py"),
+    "music": ("mido", "music21", "pretty_midi"),
+    "text": ("tokenizers",),
 }
 
 

@@ -219,6 +219,8 @@ class _Run:
             self.values[step.name] = value
             if outputs:
                 files = {save: self._write(value, save, entry) for save in step.save}
+                for save in step.save:
+                    self._remark(value, save, report)
                 written = [path for paths in files.values() for path in paths]
                 report.tell(value, step.arguments)
                 if report.status == "done":
@@ -272,6 +274,13 @@ class _Run:
         if name in self.every_time or self.folder.begun(name) != entry.key:
             return None
         return kept(entry.step.gives.kind, self.folder.state(name), self.around.registry)
+
+    def _remark(self, value: Any, save: str, report: StepReport) -> None:
+        """Tell what is to be told of a file's format, once."""
+        told = media.remark(value.kind, save, self.around.registry)
+        if told and told not in report.notes:
+            report.notes.append(told)
+            self.observers.note(report.name, told)
 
     def _write(self, value: Any, save: str, entry: PlannedStep) -> list[Path]:
         root = self.folder.path.resolve()

@@ -15,19 +15,19 @@ _CORPUS = "of the scores in music21: see its corpus/license.txt; some not for co
 def gdl_datasets() -> Iterable[DatasetSpec]:
     """Offer music."""
     yield DatasetSpec(
-        "chorales", "Bach's chorales in four voices, bar after bar; columns mode, tonic and piece.",
+        "chorales", "Bach's chorales in four voices, bar after bar; columns mode, tonic, density, range and piece.",
         target="gdl_music.corpora:build_chorales", config="gdl_music.config:ChoralesConfig", extra="music",
-        licence=_CORPUS, makes="notes", version=3, packages=("music21",),
+        licence=_CORPUS, makes="notes", version=4, packages=("music21",),
     )  # fmt: skip
     yield DatasetSpec(
-        "tunes", "Tunes of O'Neill, Ryan and Aird, bar after bar; columns mode, tonic and piece.",
+        "tunes", "Tunes of O'Neill, Ryan and Aird, bar after bar; columns mode, tonic, density, range and piece.",
         target="gdl_music.corpora:build_tunes", config="gdl_music.config:TunesConfig", extra="music",
-        licence=_CORPUS, makes="notes", version=3, packages=("music21",),
+        licence=_CORPUS, makes="notes", version=4, packages=("music21",),
     )  # fmt: skip
     yield DatasetSpec(
-        "midi", "Your own MIDI files, bar after bar.",
+        "midi", "Your own MIDI files, bar after bar; columns density, range and piece.",
         target="gdl_music.midi_files:build", config="gdl_music.config:MidiConfig", extra="music", licence="yours",
-        makes="notes", version=3,
+        makes="notes", version=4,
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def gdl_formats() -> Iterable[FormatSpec]:
     )  # fmt: skip
     yield FormatSpec(
         "wav", "Tunes as sound.", (".wav",), ("notes", "audio"),
-        f"{home}.sound:write", f"{home}.sound:read", extra="music",
+        f"{home}.sound:write", f"{home}.sound:read", extra="music", remark=f"{home}.sound:remark",
     )  # fmt: skip
     yield FormatSpec(
         "roll", "Tunes as a picture: piano rolls.", (".png",), ("notes",), f"{home}.roll:write_png",

@@ -14,7 +14,7 @@ _FLUTE = 73
 
 
 def build_chorales(config: ChoralesConfig, context: BuildContext) -> Dataset:
-    """Return bars of chorales, int16 (n, 4, steps); columns mode, tonic and piece.
+    """Return bars of chorales, int16 (n, 4, steps); columns mode, tonic, density, range and piece.
 
     Raises:
         MissingExtraError: music21 is not installed. DataError: no chorale is long enough.
@@ -25,7 +25,7 @@ def build_chorales(config: ChoralesConfig, context: BuildContext) -> Dataset:
 
 
 def build_tunes(config: TunesConfig, context: BuildContext) -> Dataset:
-    """Return bars of tunes, int16 (n, 1, steps); columns mode, tonic and piece.
+    """Return bars of tunes, int16 (n, 1, steps); columns mode, tonic, density, range and piece.
 
     Raises:
         MissingExtraError: music21 is not installed. DataError: no tune is long enough.

@@ -106,10 +106,11 @@ class Grid:
             DataError: a note is too low or too high.
         """
         result = np.zeros(length, dtype=np.int16)
+        notes = notes[(notes[:, 0] + notes[:, 1] > start) & (notes[:, 0] < start + length / self.steps)]
         for begin, lasts, pitch in notes[np.argsort(notes[:, 0], kind="stable")].tolist():
             first, end = round((begin - start) * self.steps), round((begin + lasts - start) * self.steps)
             first, end = max(first, 0), min(max(end, first + 1), length)
-            if first >= length or end <= 0 or begin + lasts <= start:
+            if first >= length:
                 continue
             if not self.low <= pitch <= self.high:
                 raise DataError(f"a note of pitch {pitch:g} is outside {self.low} to {self.high}")

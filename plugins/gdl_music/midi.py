@@ -12,7 +12,18 @@ from gdl_core.errors import MediaError
 from gdl_core.media.atomic import write_bytes
 from gdl_core.media.record import Record, from_text, to_text, with_content
 from gdl_core.values import Notes
-from gdl_music.midi_reading import DRUMS, MARK, MOST_BEATS, MOST_NOTES, MOST_TRACKS, contents, hear, heard, opened
+from gdl_music.midi_reading import (
+    DRUMS,
+    MARK,
+    MOST_BEATS,
+    MOST_BYTES,
+    MOST_NOTES,
+    MOST_TRACKS,
+    contents,
+    hear,
+    heard,
+    opened,
+)
 
 TICKS = 480
 """Of a quarter note."""
@@ -63,9 +74,9 @@ def to_bytes(value: Notes, record: Record | None = None) -> bytes:
         raise MediaError(f"a tune of {voices} voices does not fit into a file of {MOST_TRACKS} tracks")
     beats = sum(tune.beats + _REST for tune in value.samples)
     notes = np.concatenate([tune.notes for tune in value.samples])
+    many = f"{len(value.samples):,} tunes are too many for one file; save them one by one, with {{i}} in the name"
     if beats > MOST_BEATS or len(notes) > MOST_NOTES:
-        many = f"{len(value.samples):,} tunes are too many for one file"
-        raise MediaError(f"{many}; save them one by one, with {{i}} in the name")
+        raise MediaError(many)
     low, high = notes[:, 2].min(initial=127), notes[:, 2].max(initial=0)
     if low < 0 or high > 127:
         raise MediaError(f"pitches from {low:g} to {high:g} do not fit into MIDI, which has 0 to 127")
@@ -99,6 +110,8 @@ def to_bytes(value: Notes, record: Record | None = None) -> bytes:
         file.tracks.append(track)
     buffer = BytesIO()
     file.save(file=buffer)
+    if buffer.tell() > MOST_BYTES:
+        raise MediaError(many)
     return buffer.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gdl_core.data.below import files_below
 from gdl_core.data.building import BuildContext
 from gdl_core.data.dataset import Dataset
 from gdl_core.errors import DataError, MediaError
@@ -11,7 +12,7 @@ from gdl_core.values import Tune
 from gdl_music.config import MidiConfig
 from gdl_music.midi_reading import BEATS, Heard, hear, sorted_notes
 from gdl_music.pieces import samples
-from gdl_music.scores import Score
+from gdl_music.scores import Score, off_grid
 
 SUFFIXES = (".mid", ".midi")
 
@@ -19,13 +20,14 @@ SUFFIXES = (".mid", ".midi")
 def build(config: MidiConfig, context: BuildContext) -> Dataset:
     """Return bars of 4/4 of MIDI files, int16 (n, voices, steps); column `piece`.
 
-    Where bars begin is what their time signatures say; files without one are counted from their beginning.
+    Where bars begin is what their time signatures say; files without one are counted from their beginning. Notes
+    between sixteenths are moved to the nearest, since whoever plays is never on them.
 
     Raises:
         DataError: nothing can be read, or too little.
     """
     files = _files(config.path)
-    scores = []
+    scores, moved, notes = [], 0, 0
     for number, file in enumerate(files):
         context.progress(number, len(files))
         try:
@@ -37,10 +39,14 @@ def build(config: MidiConfig, context: BuildContext) -> Dataset:
             score = _score(file.stem, top(tune) if config.take == "top" else tune, found, begin, end)
             if len(score.voices) == config.voices:
                 scores.append(score)
+                notes += sum(len(voice) for voice in score.voices)
+                moved += sum(off_grid(start) for voice in score.voices for start, _, _ in voice)
             else:
                 context.note(f"left out: {file.name} has {len(score.voices)} voices, not {config.voices}")
     if not scores:
         raise DataError(f"none of the {len(files)} MIDI files in {config.path.name} can be used; the notes say why")
+    if moved:
+        context.note(f"midi: {moved:,} of {notes:,} notes begin between sixteenths and were moved to the nearest")
     voices = ["melody"] if config.voices == 1 else [f"voice {number + 1}" for number in range(config.voices)]
     return samples(
         "midi", scores, voices, [0] * config.voices, context, bars=config.bars, hop=config.hop,
@@ -72,7 +78,7 @@ def top(tune: Tune) -> Tune:
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = list(files_below(path, SUFFIXES))
     if not files:
         raise DataError(f"{path.name} holds no MIDI files; they are called {' or '.join(SUFFIXES)}")
     return files

@@ -20,7 +20,7 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
     """Write tunes as one score, one after another, each in bars of 4/4; the record lies beside it.
 
     Raises:
-        MediaError: there are none.
+        MediaError: there are none, or some that cannot be set.
     """
     if not isinstance(value, Notes) or not value.samples:
         raise MediaError("there are no notes to set")
@@ -29,9 +29,14 @@ def write(value: Any, path: Path, record: Record | None) -> list[Path]:
 
 
 def to_bytes(value: Notes) -> bytes:
-    """Return tunes as MusicXML."""
+    """Return tunes as MusicXML.
+
+    Raises:
+        MediaError: there are lengths of notes that no sign stands for.
+    """
     import music21
     from music21.musicxml.m21ToXml import GeneralObjectExporter
+    from music21.musicxml.xmlObjects import MusicXMLExportException
 
     library: Any = music21
     clef, instrument, meter, note, stream = (getattr(library, name) for name in _PARTS)
@@ -57,7 +62,12 @@ def to_bytes(value: Notes) -> bytes:
         if not part.notes:
             part.insert(0, note.Rest(quarterLength=begin or 4.0))
         score.insert(0, part)
-    made = GeneralObjectExporter(score).parse()
+    try:
+        made = GeneralObjectExporter(score).parse()
+    except MusicXMLExportException as error:
+        raise MediaError(
+            f"these notes cannot be set: {(str(error).splitlines() or ['no more is known'])[0]}; save them as .mid"
+        ) from error
     return _named(_MADE.sub(b"", made))
 
 

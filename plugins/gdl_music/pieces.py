@@ -13,7 +13,7 @@ from gdl_core.data.split import split
 from gdl_core.errors import DataError
 from gdl_core.values import Column
 from gdl_music.families import families, runs
-from gdl_music.grid import HOLD, REST, Grid
+from gdl_music.grid import FIRST, HOLD, REST, Grid
 from gdl_music.midi_reading import BEATS
 from gdl_music.scores import Score
 
@@ -42,7 +42,8 @@ def samples(
     here is not trained on by bars of another number.
 
     The columns `mode` and `tonic` say what key a score is in, transposed with it, where that is known; `piece` says
-    which it is.
+    which it is; `density` is how many notes a voice has in a quarter note, `range` how many semitones lie between the
+    lowest note and the highest.
 
     Raises:
         DataError: there are too few.
@@ -76,7 +77,7 @@ def samples(
     data = np.stack(rows)
     of = np.array(owner)
     held = np.flatnonzero(np.isin(of, sorted(out))).astype(np.int64)
-    columns = _columns(fitting, of, np.array(shifts))
+    columns = {**_columns(fitting, of, np.array(shifts)), **_counts(data, grid)}
     digest = fingerprint(data, grid.told())
     return finish(name, data, columns, context, held_out=held, digest=digest, form=grid)
 
@@ -112,13 +113,14 @@ def _cut(score: Score, grid: Grid, bars: int, hop: int, shift: int) -> list[np.n
     upbeat = score.bars[0] % BEATS
     end = upbeat + ceil((last - upbeat) / BEATS - 1e-6) * BEATS  # a bar may end in a rest
     found, lasts = [], bars * BEATS
+    voices = [np.array(voice, dtype=np.float64).reshape(-1, 3) + np.array([0, 0, shift]) for voice in score.voices]
+    between = np.array(score.between, dtype=np.float64).reshape(-1, 2)
     for first, stop in runs(score):
         for number in range(int((min(stop, end) - first - lasts + _CLOSE) // (hop * BEATS)) + 1):
             start = first + number * hop * BEATS
-            if any(begin < start + lasts and start < until for begin, until in score.between):
+            if ((between[:, 0] < start + lasts) & (start < between[:, 1])).any():
                 continue
-            moved = (np.array(voice).reshape(-1, 3) + np.array([0, 0, shift]) for voice in score.voices)
-            rows = np.stack([grid.codes(notes, grid.length, start) for notes in moved])
+            rows = np.stack([grid.codes(notes, grid.length, start) for notes in voices])
             if (rows == REST).mean() < 0.5 and (rows > HOLD).any(1).all():
                 found.append(rows)
     return found
@@ -135,6 +137,18 @@ def _columns(scores: Sequence[Score], of: np.ndarray, shifts: np.ndarray) -> Map
         "mode": Column(modes[of], ("major", "minor")),
         "tonic": Column((tonics[of] + shifts) % 12, pitches),
         "piece": piece,
+    }
+
+
+def _counts(data: np.ndarray, grid: Grid) -> Mapping[str, Column]:
+    """Return what can be counted of codes (n, voices, steps)."""
+    begins = data >= FIRST
+    quarters = data.shape[1] * data.shape[2] / grid.steps
+    highest = np.where(begins, data, 0).max((1, 2))
+    lowest = np.where(begins, data, highest[:, None, None]).min((1, 2))
+    return {
+        "density": Column((begins.sum((1, 2)) / quarters).astype(np.float32)),
+        "range": Column((highest - lowest).astype(np.float32)),
     }
 
 

@@ -81,7 +81,7 @@ def score_of(stream: Any, name: str, voices: int) -> Score | None:
             start, length = float(element.offset), float(element.quarterLength)
             if length <= 0 or not element.pitches:  # a grace note, or a chord symbol
                 continue
-            if _off(start) or _off(length):
+            if off_grid(start) or off_grid(length):
                 between.add((start, start + length))
             notes.append((start, length, int(max(pitch.midi for pitch in element.pitches))))
         found.append(tuple(notes))
@@ -96,5 +96,6 @@ def score_of(stream: Any, name: str, voices: int) -> Score | None:
     return Score(name, tuple(found), bars, bar, tonic, str(key.mode), tuple(sorted(between)))
 
 
-def _off(time: float) -> bool:
+def off_grid(time: float) -> bool:
+    """Return whether a time, in quarter notes, lies between sixteenths."""
     return abs(time / _GRID - round(time / _GRID)) > _CLOSE

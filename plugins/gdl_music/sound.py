@@ -103,6 +103,14 @@ def has_fluidsynth() -> bool:
     return True
 
 
+def remark() -> str:
+    """Return what is to be told of sound that is made without FluidSynth."""
+    if has_fluidsynth():
+        return ""
+    where = "apt install libfluidsynth3, or brew install fluid-synth"
+    return f"the sound is made of plain sines, for the program FluidSynth is not there: {where}"
+
+
 def _waves(tune: Tune) -> NDArray[np.float64]:
     """Return the sound of one tune, as long as it lasts and its last notes fade."""
     import pretty_midi

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -12,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gdl_core.data.below import files_below
 from gdl_core.data.building import BuildContext, finish
 from gdl_core.data.dataset import Dataset, fingerprint
 from gdl_core.data.split import split
@@ -74,7 +74,7 @@ def read_documents(path: Path, encoding: str, context: BuildContext) -> list[Doc
         return [Document(path.stem, read_text(path, encoding), {})]
     if not path.is_dir():
         raise DataError(f"no such file or folder: {path.name}")
-    files = list(_files(path))
+    files = list(files_below(path, SUFFIXES))
     if not files:
         raise DataError(f"{path.name} holds no text; files are called {', '.join(SUFFIXES)}")
     documents, letters = [], 0
@@ -92,17 +92,6 @@ def read_documents(path: Path, encoding: str, context: BuildContext) -> list[Doc
     if not documents:
         raise DataError(f"none of the {len(files)} files in {path.name} could be read; the notes say why")
     return named(documents, [str(PurePosixPath(document.name).with_suffix("")) for document in documents])
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        here = Path(place)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not (here / name / ".gdl").is_dir()
-        )
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES and (here / name).is_file():
-                yield here / name
 
 
 def named(documents: Sequence[Document], short: Sequence[str]) -> list[Document]:

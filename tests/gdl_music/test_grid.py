@@ -127,13 +127,42 @@ def test_midi_files_are_samples_and_bad_ones_are_named(tmp_path: Path) -> None:
     assert len(data) == 4 * 3
     assert around.notes == ["left out: bad.mid is no MIDI file", "left out: two.mid has 2 voices, not 1"]
     assert len(build(MidiConfig(path=folder, take="top"), Around(tmp_path))) == 5 * 3
-    assert set(data.columns) == {"piece"}, "nobody knows its key"
+    assert set(data.columns) == {"piece", "density", "range"}, "nobody knows its key"
+    assert set(data.column("density").values.tolist()) == {1.0}, "a note a beat"
+    assert data.column("range").values.max() == 4.0
+    (folder / "run" / ".gdl").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    for made in ("run", ".hidden"):
+        (folder / made / "new.mid").write_bytes((folder / "0.mid").read_bytes())
+    again = build(MidiConfig(path=folder), Around(tmp_path))
+    assert again.fingerprint == data.fingerprint, "what runs have made is nothing to learn from"
     waltz = mido.MidiFile(folder / "0.mid")
     waltz.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))
     waltz.save(folder / "0.mid")
     around = Around(tmp_path)
     assert len(build(MidiConfig(path=folder), around)) == 3 * 3
     assert around.notes[-1] == "midi: 1 of 4 pieces are not in bars of 4/4: left out"
+
+
+def test_notes_between_sixteenths_are_moved_and_told(tmp_path: Path) -> None:
+    for number in range(2):
+        rows = [(beat + 0.1 * (beat == 3), 1.0, 60 + beat % 5 + number, 80, 0) for beat in range(16)]
+        midi.write(Notes((Tune(sorted_notes(rows), 16.0),)), tmp_path / f"{number}.mid", None)
+    around = Around(tmp_path)
+    data = build(MidiConfig(path=tmp_path, bars=4, held_out=0.5), around)
+    assert around.notes == ["midi: 2 of 32 notes begin between sixteenths and were moved to the nearest"]
+    shown = data.form.show(data.tensor(np.arange(2)).numpy())
+    assert [tune.notes[:, 0].tolist() for tune in shown.samples] == [[float(beat) for beat in range(16)]] * 2
+
+
+def test_density_and_range_are_of_all_voices(tmp_path: Path) -> None:
+    high = tuple((beat / 2, 0.5, 70 + beat % 3) for beat in range(32))
+    low = tuple((4.0 * bar, 4.0, 50) for bar in range(4))
+    scores = [Score(name, (high, low), (0.0, 4.0, 8.0, 12.0), 4.0, "C", "major") for name in "ab"]
+    asked = {"bars": 2, "hop": 1, "transpose": 2, "held_out": 0.5, "tempo": 90.0}
+    data = samples("toys", scores, ["high", "low"], [0, 0], Around(tmp_path), **asked)
+    assert set(data.column("density").values.tolist()) == {(2 + 0.25) / 2}
+    assert set(data.column("range").values.tolist()) == {22.0}, "in every key"
 
 
 def test_the_top_is_the_highest_note_of_all_that_begin_together() -> None:

@@ -194,11 +194,15 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     )  # fmt: skip
 
 
-def test_what_does_not_fit_is_not_written() -> None:
+def test_what_does_not_fit_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MediaError, match=r"pitches from -3 to 60 do not fit into MIDI"):
         midi.to_bytes(Notes((_tune((0, 1, -3, 80, 0), (0, 1, 60, 80, 1)),)))
     with pytest.raises(MediaError, match=r"3 tunes are too many for one file; save them one by one, with \{i\}"):
         midi.to_bytes(Notes((_tune((0, 1, 60, 80, 0), beats=40_000.0),) * 3))
+    with monkeypatch.context() as small:
+        small.setattr(midi, "MOST_BYTES", 100)
+        with pytest.raises(MediaError, match=r"2 tunes are too many for one file"):
+            midi.to_bytes(Notes((SOME,) * 2))
     slow = Notes((Tune(SOME.notes, 4.0, 0.001, SOME.voices, SOME.programs),))
     assert heard(midi.to_bytes(slow), "it").notes().samples[0].tempo == pytest.approx(60e6 / ((1 << 24) - 1), abs=1e-3)
 
@@ -248,6 +252,17 @@ def test_sound_is_loud_and_as_long_as_the_tune(
     loud = heard.waves[round(3.05 * second) : round(3.5 * second)].astype(float).std()
     assert loud > 10, "the quietest of all notes"
     assert media.verify(files[0], registry) is True
+
+
+def test_without_fluidsynth_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = get_registry()
+    monkeypatch.setattr(sound, "has_fluidsynth", lambda: True)
+    assert media.remark("notes", "a.wav", registry) == media.remark("notes", "a.mid", registry) == ""
+    monkeypatch.setattr(sound, "has_fluidsynth", lambda: False)
+    told = media.remark("notes", "a.wav", registry)
+    assert told.startswith("the sound is made of plain sines, for the program FluidSynth is not there: apt install")
+    assert "\n" not in told
+    assert media.remark("notes", "a.mid", registry) == ""
 
 
 def test_sound_that_is_none_is_told_in_a_line(tmp_path: Path) -> None:

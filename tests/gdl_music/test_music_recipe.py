@@ -10,6 +10,8 @@ import torch
 
 pytest.importorskip("mido", reason="needs the extra music")
 
+import music21
+
 from gdl_core import media
 from gdl_core.contracts import Batch
 from gdl_core.errors import DataError, RecipeError
@@ -70,6 +72,17 @@ def test_tunes_go_the_whole_road(tmp_path: Path) -> None:
     assert sorted(path.name for path in run.glob("new-*.png")) == ["new-0.png", "new-1.png", "new-2.png"]
     assert read_model(run / "vae.gdl").model.form == Grid(60, 67, 32)
     assert "active units" in (run / "worth.csv").read_text()
+    score = music21.converter.parse(run / "some.musicxml")
+    set_down = [
+        (float(note.offset), float(note.quarterLength), note.pitch.midi)
+        for note in score.parts[0].stripTies().flatten().notes
+    ]
+    both = [
+        (start + 8 * number, length, pitch)
+        for number, tune in enumerate(read["some"].samples)
+        for start, length, pitch in tune.notes[:, :3].tolist()
+    ]
+    assert set_down == both
     for path in (*run.glob("*.mid"), run / "some.wav", run / "new-1.png"):
         assert media.verify(path, registry) is True, path.name
 

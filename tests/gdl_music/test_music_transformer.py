@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from gdl_music.grid import Grid
 from gdl_music.midi_reading import sorted_notes
 from gdl_music.music_transformer import MusicTransformer, in_turn
 from gdl_music.steps import compose, harmonise
+from gdl_music.steps.aloud import Aloud, name_of
 from gdl_music.steps.writer import first_tune
 
 GRID = Grid(60, 67, 16, ("high", "low"), (0, 19))
@@ -124,6 +126,39 @@ def test_a_primer_is_gone_on_from_and_a_voice_is_kept(tmp_path: Path) -> None:
     assert len({tune.notes.tobytes() for tune in kept.samples}) == 4
     low = harmonise.run(harmonise.Arguments(model=trained, tune=MELODY, place=2), context(tmp_path)).samples[0]
     assert low.notes[low.notes[:, 4] == 1, 2].tolist() == [60, 64, 67]
+
+
+def test_a_primer_of_one_voice_leaves_the_others_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[torch.Tensor] = []
+
+    def listening(self: MusicTransformer, codes: torch.Tensor, noise: Noise, **options: Any) -> torch.Tensor:
+        given.append(codes)
+        return codes.clamp_min(0)
+
+    monkeypatch.setattr(MusicTransformer, "compose", listening)
+    primer = _tune((0, 1, 60, 80, 0), (1, 1, 64, 80, 0))
+    asked = compose.Arguments(model=described(_model(), "music/music_transformer"), primer=primer, bars=2)
+    compose.run(asked, context(tmp_path))
+    assert (given[0][:, 0, :8] >= 0).all()
+    assert (given[0][:, 1] == -1).all()
+
+
+def test_tunes_are_told_aloud_while_they_are_written(tmp_path: Path) -> None:
+    said: list[str] = []
+    asked = compose.Arguments(model=described(_model(), "music/music_transformer"), bars=2, n=2, start=9)
+    tune = compose.run(asked, replace(context(tmp_path), piece=said.append)).samples[0]
+    lines = "".join(said).splitlines()
+    assert len(lines) == 2
+    words = [word.split("+") for word in " ".join(lines).split()]
+    begun: dict[float, list[str]] = {}
+    for start, _, pitch, _, _ in sorted(tune.notes.tolist(), key=lambda note: (note[0], note[4])):
+        begun.setdefault(start, []).append(name_of(int(pitch)))
+    assert words == list(begun.values())
+    quiet: list[str] = []
+    aloud = Aloud(GRID, quiet.append, missing=12)
+    for code in [2, 0] * 16:
+        aloud(code)
+    assert quiet == ["C4 ", "C4 ", "C4 ", "C4 ", "\n"]
 
 
 def test_an_upbeat_stands_where_it_does_in_its_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

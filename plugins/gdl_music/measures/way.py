@@ -1,7 +1,8 @@
 """Whether a morph goes from one tune to the other and nowhere else: what is counted in notes, place by place.
 
 For pairs of held-out samples the arc between their posterior means is decoded at nine places, as `morph` does it. Told
-is how many of the eight steps go the right way, of the mean over all pairs.
+is how many of the eight steps go the right way, of the mean over all pairs; and in the note, how many steps of all
+single morphs do so or stay.
 """
 
 from __future__ import annotations
@@ -39,15 +40,21 @@ def measure(subject: Subject) -> list[Measurement]:
     codes = {name: _decoded(subject, way) for name, way in ways.items()}
     rows = []
     for name, count in COUNTS.items():
-        curves = {kind: count(way, grid) for kind, way in codes.items()}
+        each = {kind: count(way, grid) for kind, way in codes.items()}
+        if not len(each[""]):
+            continue
+        curves = {kind: found.mean(0) for kind, found in each.items()}
         right = {kind: float((np.diff(curve) > 0).mean()) for kind, curve in curves.items()}
-        note = "place by place " + " ".join(f"{value:.3g}" for value in curves[""])
+        places = " ".join(f"{value:.3g}" for value in curves[""])
+        note = f"place by place {places}; of single morphs {(np.diff(each['']) >= 0).mean():.1%} do or stay"
         rows.append(Measurement(f"steps of a morph with {name}", right.pop(""), "", "higher", right, pairs, note))
     return rows
 
 
 def shared(codes: Codes, end: int) -> Floats:
-    """Return the share of the notes at one end (0 or −1) that are at each place, mean over pairs, (places,).
+    """Return the share of the notes at one end (0 or −1) that are at each place, (pairs, places).
+
+    Pairs without notes at that end are left out.
 
     Args:
         codes: int64 (pairs, places, voices, steps).
@@ -57,13 +64,13 @@ def shared(codes: Codes, end: int) -> Floats:
     kept = (there & (codes == codes[:, [end]])).sum((2, 3))
     count = there.sum((2, 3))
     some = count[:, 0] > 0
-    return np.asarray((kept[some] / count[some]).mean(0))
+    return np.asarray(kept[some] / count[some])
 
 
 def drift(values: Floats) -> Floats:
-    """Return how far numbers (pairs, places) have gone at each place towards the last one, mean over pairs."""
+    """Return how far numbers (pairs, places) have gone at each place towards the last one, (pairs, places)."""
     towards = np.sign(values[:, -1:] - values[:, :1])
-    return np.asarray((towards * (values - values[:, :1])).mean(0))
+    return np.asarray(towards * (values - values[:, :1]))
 
 
 def _mean_pitch(codes: Codes, grid: Grid) -> Floats:

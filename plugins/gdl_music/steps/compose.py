@@ -24,7 +24,8 @@ class Arguments(WriterArguments):
 
     bars: int = Field(8, ge=1, le=1000, description="bars of 4/4 in all")
     primer: Annotated[Any, Accepts("notes", files=True)] = Field(
-        None, description="notes to begin with: the first tune of these, or of a file"
+        None,
+        description="notes to begin with: the first tune of these, or of a file; voices without notes there are free",
     )
 
     def faults(self, registry: Registry) -> Iterable[tuple[tuple[str | int, ...], str]]:
@@ -53,4 +54,6 @@ def run(arguments: Arguments, context: StepContext) -> Notes:
         if known >= steps:
             raise InputError(f"the primer lasts {tune.beats:g} quarter notes: ask for more than {arguments.bars} bars")
         given[:, :known] = torch.from_numpy(model.form.of_length(known).read(Notes((tune,)))[0]).long()
+        silent = [voice for voice in range(model.voices) if not (tune.notes[:, 4] == voice).any()]
+        given[silent, :known] = -1  # a primer of fewer voices says nothing of the others
     return written(arguments, context, given, missing)

@@ -76,20 +76,26 @@ def written(arguments: WriterArguments, context: StepContext, given: Tensor, mis
 
     from gdl_core.latent.tiles import make_rows
     from gdl_core.noise import Noise
+    from gdl_music.steps.aloud import Aloud
 
     trained = arguments.model
     model: Any = trained.model
     noise: Noise = context.noise.stream("write")
     given = F.pad(given, (round(missing * model.form.steps), 0), value=-1)
-    done, total = 0, -(-(arguments.start % trained.tile + arguments.n) // trained.tile) * given.numel()
+    slot = arguments.start % trained.tile
+    done, total = 0, -(-(slot + arguments.n) // trained.tile) * given.numel()
 
-    def tell(codes: Tensor) -> None:
-        nonlocal done
-        context.check_cancelled()
-        done += 1
-        context.progress(done, total)
+    aloud = Aloud(model.form, context.piece, round(missing * model.form.steps))  # the first tune
 
     def whole_tile(first: int) -> Tensor:
+        def tell(codes: Tensor) -> None:
+            nonlocal done
+            context.check_cancelled()
+            if first <= arguments.start:
+                aloud(int(codes[slot]))
+            done += 1
+            context.progress(done, total)
+
         codes: Tensor = model.compose(
             given.expand(trained.tile, -1, -1).to(model.device), noise.at(first),
             temperature=arguments.temperature, top_k=arguments.top_k, top_p=arguments.top_p, tell=tell,
