@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TypeVar
 
 import torch
@@ -24,11 +25,16 @@ def build_model(model_class: type[AnyModel], config: BaseModel, data_shape: tupl
 def choose_device(name: str) -> torch.device:
     """Return the device of that name; "auto" is CUDA where there is one, else the CPU.
 
+    Of several processes that torchrun started on a machine, each takes the next of its GPUs.
+
     Raises:
         InputError: there is no such device on this machine.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        place = os.environ.get("LOCAL_RANK", "")
+        return torch.device("cuda", int(place) % torch.cuda.device_count()) if place else torch.device("cuda")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -21,9 +21,10 @@ from gdl_core.noise import Noise
 from gdl_world.agent import Agent
 from gdl_world.baselines import baseline
 from gdl_world.config import AgentConfig
+from gdl_world.envs import spread
 from gdl_world.envs.catalogue import CarSettings, find
 from gdl_world.envs.many import Many
-from gdl_world.envs.spread import Spread, one_thread
+from gdl_world.envs.spread import Spread, cores, one_thread
 from gdl_world.play import play
 from gdl_world.stage import Stage
 
@@ -146,6 +147,41 @@ def test_ctrl_c_which_reaches_all_processes_stops_cleanly(name: str, workers: in
     assert code == 130, told
     assert "died" not in told
     assert told.startswith("stopping cleanly")
+
+
+def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spread, "_PATIENCE", 1.0)
+    rows = Spread("car", {"renderer": "fast"}, 2, (3, 64, 64), 2)
+    try:
+        rows.reset(seed=1)
+        os.kill(rows._processes[1].pid, signal.SIGSTOP)
+        with pytest.raises(GdlError, match="a process of car has not answered for 1 s; it was given up"):
+            rows.step(np.zeros((2, 3), dtype=np.float32))
+    finally:
+        os.kill(rows._processes[1].pid, signal.SIGCONT)
+        rows.close()
+
+
+def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert cores() == 8
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    assert cores() == 2
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
+    assert cores() == 1
+
+
+@pytest.mark.parametrize("renderer", ["fast", "official"])
+def test_a_car_needs_no_screen(renderer: str) -> None:
+    told = (
+        "import numpy as np; from gdl_world.envs.catalogue import find; entry = find('car'); "
+        f"env = entry.build(entry.settings.model_validate({{'renderer': '{renderer}', 'workers': 1}})); "
+        "rows = env.make(1); frames, _ = rows.reset(seed=[1]); print(frames.shape, frames.std() > 10)"
+    )
+    without = {name: value for name, value in os.environ.items() if not name.startswith(("SDL", "DISPLAY", "WAYLAND"))}
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, env=without, check=False)
+    assert found.stdout.splitlines()[-1:] == ["(1, 64, 64, 3) True"], found.stderr
 
 
 def test_a_process_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

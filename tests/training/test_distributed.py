@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from gdl_core.noise import Noise
+from gdl_core.training.build import choose_device
 from gdl_core.training.distributed import Ranks, ranks, shared
 from gdl_core.training.evolve import EvolutionConfig, Floats, evolve
 
@@ -59,3 +61,15 @@ def test_alone_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     with ranks() as here:
         assert here == Ranks(0, 1)
         assert shared(near, here) is near
+
+
+@pytest.mark.parametrize(("local", "wanted"), [("", "cuda"), ("0", "cuda:0"), ("1", "cuda:1"), ("5", "cuda:1")])
+def test_each_process_of_a_machine_takes_a_gpu_of_its_own(
+    local: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", local)
+    assert str(choose_device("auto")) == wanted
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert str(choose_device("auto")) == "cpu"

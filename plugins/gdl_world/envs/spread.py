@@ -29,8 +29,9 @@ _PATIENCE = 300.0  # seconds without a word from a worker after which it is give
 
 
 def cores() -> int:
-    """Return how many processes can run at once here."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processes can run at once here; those that torchrun started on a machine share its cores."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(here // int(os.environ.get("LOCAL_WORLD_SIZE", "") or 1), 1)
 
 
 @contextmanager
