@@ -134,6 +134,18 @@ def test_an_action_is_held() -> None:
     assert int(frames.max()) == (int(first.max()) + 30) % 256
 
 
+def test_its_maker_is_told_keywords() -> None:
+    pytest.importorskip("Box2D", reason="needs the extra box2d")
+    plain, continuous = (_env("LunarLander-v3", keywords=told) for told in ({}, {"continuous": True}))
+    assert (plain.actions.choices, plain.actions.numbers) == (4, 0)
+    assert (continuous.actions.choices, continuous.actions.numbers) == (0, 2)
+    assert plain.described != continuous.described
+    with pytest.raises(DataError, match=r"LunarLander-v3 cannot be made: .*nonsense"):
+        _env("LunarLander-v3", keywords={"nonsense": 1})
+    with pytest.raises(ValueError, match="render_mode is always rgb_array"):
+        _env("LunarLander-v3", keywords={"render_mode": "human"})
+
+
 def test_what_will_not_do_is_refused_in_words() -> None:
     with pytest.raises(DataError, match="choices or a row of bounded numbers"):
         _env("Odd-v0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -24,16 +24,17 @@ class AnyGymnasium:
         name: its id, like CartPole-v1.
         size: pixels a side that pictures are shrunk to.
         skip: steps for which an action is held; their rewards are summed.
+        keywords: what its maker is told besides.
 
     Raises:
         DataError: it cannot be made, played or drawn, shows no pictures, or takes actions that are neither choices nor
             numbers.
     """
 
-    def __init__(self, name: str, size: int, skip: int) -> None:
+    def __init__(self, name: str, size: int, skip: int, keywords: Mapping[str, Any] | None = None) -> None:
         self.name, self.size, self.skip = name, size, skip
         with self._asked("cannot be made"):
-            self.env = gymnasium.make(name, render_mode="rgb_array")
+            self.env = gymnasium.make(name, render_mode="rgb_array", **(keywords or {}))
         space = self.env.observation_space
         self.sees = isinstance(space, gymnasium.spaces.Box) and space.dtype == np.uint8 and len(space.shape or ()) == 3
         try:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from gdl_core.config import Settings
 from gdl_core.errors import UnknownNameError, did_you_mean
@@ -155,6 +156,16 @@ class GymnasiumSettings(Workers):
     size: int = Field(64, ge=8, le=512, description="pixels a side that pictures are shrunk to")
     cap: int = Field(1000, ge=1, le=1_000_000, description="steps after which an episode is cut off")
     skip: int = Field(1, ge=1, le=100, description="steps for which an action is held")
+    keywords: dict[str, bool | int | float | str] = Field(
+        {}, description="what its maker is told, like {continuous: true}"
+    )
+
+    @field_validator("keywords")
+    @classmethod
+    def _free(cls, keywords: dict[str, Any]) -> dict[str, Any]:
+        if "render_mode" in keywords:
+            raise PydanticCustomError("keywords", "render_mode is always rgb_array; leave it out")
+        return keywords
 
 
 def _any_gymnasium(name: str) -> Entry:
@@ -165,14 +176,18 @@ def _any_gymnasium(name: str) -> Entry:
         from gdl_world.envs.any_gymnasium import AnyGymnasium
 
         shape, cap = (3, settings.size, settings.size), settings.cap
-        one = AnyGymnasium(name, settings.size, settings.skip)
+
+        def alone() -> AnyGymnasium:
+            return AnyGymnasium(name, settings.size, settings.skip, settings.keywords)
+
+        one = alone()
         one.close()
         return Environment(
             name=name,
             shape=shape,
             actions=one.actions,
             cap=cap,
-            make=_vector(name, settings, shape, one.actions, lambda: AnyGymnasium(name, settings.size, settings.skip)),
+            make=_vector(name, settings, shape, one.actions, alone),
             slots=8,
             most=16,
             periods=(1, 2, 4, 8, 16, 32),
