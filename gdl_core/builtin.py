@@ -37,7 +37,7 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
 )
 
 # Raised when the same arguments come to give another result; 1 for all others.
-_VERSIONS = {"attribute": 2, "curves": 2, "ladder": 2, "measure": 2, "sheet": 2, "strays": 2, "train": 3, "walk": 2}
+_VERSIONS = {"attribute": 2, "curves": 2, "ladder": 2, "measure": 3, "sheet": 2, "strays": 2, "train": 3, "walk": 2}
 
 _PICTURES: tuple[Kind, ...] = ("image", "figure", "frames")
 _ARRAYS: tuple[Kind, ...] = ("latent", "vector", "image", "frames")

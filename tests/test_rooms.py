@@ -18,7 +18,7 @@ import gdl_core
 ROOT = Path(__file__).resolve().parent.parent
 PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("gdl_*/__init__.py"))
 
-PLAIN = {"errors", "files", "specs", "values", "hooks", "config", "arguments", "turns", "forms"}
+PLAIN = {"errors", "files", "specs", "values", "hooks", "config", "arguments", "turns", "forms", "processes"}
 MODELS = PLAIN | {"noise", "kernels", "contracts"}
 LEARNING = MODELS | {"networks", "latent", "training", "data", "measures", "media"}
 RECIPES = LEARNING | {"explain", "registry", "model_file", "session", "steps"}

@@ -18,7 +18,8 @@ from gdl_cli.each import run_each
 from gdl_cli.sources import check_named
 from gdl_cli.words import duration
 from gdl_core.errors import InputError, printable
-from gdl_core.recipe import Action, SharedResults, plan_run, processes, run_recipe
+from gdl_core.processes import processes
+from gdl_core.recipe import Action, SharedResults, plan_run, run_recipe
 from gdl_core.registry import get_registry
 
 

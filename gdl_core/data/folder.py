@@ -19,6 +19,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from gdl_core.data.below import is_run
 from gdl_core.data.cache import Cached, cached_pictures
 from gdl_core.data.pictures import SUFFIXES, Framing, is_grey, quiet, read_picture
 from gdl_core.errors import DataError
@@ -50,7 +51,8 @@ class Loaded:
 
 
 def scan(root: Path) -> Scan:
-    """Find the files in a folder and its subfolders whose names are those of pictures. Hidden files are passed over.
+    """Find the files in a folder and its subfolders whose names are those of pictures. Hidden files, and
+    folders of runs, are passed over.
 
     Links to folders are followed, each folder is visited once.
 
@@ -75,7 +77,7 @@ def scan(root: Path) -> Scan:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_run(Path(at, name)))
         for file in files:
             path = Path(at, file)
             if file.startswith("."):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gdl_core.recipe.check import CheckedStep, Recipe, check_file, check_text
     from gdl_core.recipe.choose import Action, plan_run
     from gdl_core.recipe.execute import RunResult, run_recipe
-    from gdl_core.recipe.follow import processes
     from gdl_core.recipe.observers import Observer
     from gdl_core.recipe.plan import PlannedStep, make_plan
     from gdl_core.recipe.shared import SharedResults
@@ -34,7 +33,6 @@ __all__ = [
     "check_text",
     "make_plan",
     "plan_run",
-    "processes",
     "run_recipe",
 ]
 
@@ -51,7 +49,6 @@ _HOMES = {
     "check_text": "check",
     "make_plan": "plan",
     "plan_run": "choose",
-    "processes": "follow",
     "run_recipe": "execute",
 }
 

@@ -58,6 +58,8 @@ def compute(step: CheckedStep, inputs: dict[str, Any], state: Path, around: Surr
 
     def progress(done: int, total: int, **parts: float) -> None:
         around.progress(step.name, done, total, parts)
+        if is_dataset:  # steps ask by themselves, where they lose nothing
+            context.check_cancelled()
 
     spec = step.spec
     is_dataset = isinstance(spec, DatasetSpec)

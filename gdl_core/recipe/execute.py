@@ -12,11 +12,12 @@ from typing import Any
 from gdl_core import media
 from gdl_core.errors import CancelledError, InputError, StorageError
 from gdl_core.media.atomic import write_bytes
+from gdl_core.processes import processes
 from gdl_core.recipe.check import CheckedStep, Recipe
 from gdl_core.recipe.choose import known, uncached, with_dependents, with_inputs
 from gdl_core.recipe.compute import Surroundings, compute
 from gdl_core.recipe.failures import ended, told
-from gdl_core.recipe.follow import END, Follower, processes
+from gdl_core.recipe.follow import END, Follower
 from gdl_core.recipe.hashes import FileHashes
 from gdl_core.recipe.keep import keep, kept
 from gdl_core.recipe.lock import RunFolder
@@ -219,13 +220,13 @@ class _Run:
             self.values[step.name] = value
             if outputs:
                 files = {save: self._write(value, save, entry) for save in step.save}
-                for save in step.save:
-                    self._remark(value, save, report)
                 written = [path for paths in files.values() for path in paths]
                 report.tell(value, step.arguments)
                 if report.status == "done":
                     report.seconds = round(time.perf_counter() - started, 3)
                 report.keep(state)
+                for save in step.save:
+                    self._remark(value, save, report)  # of files, and not of what is kept
                 if self.shared is not None and step.name not in self.every_time:
                     self.shared.put(entry.key, state, step.name, step.spec.full_name, report.seconds)
                 self.folder.complete(step.name, entry.key, files)

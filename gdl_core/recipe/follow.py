@@ -10,7 +10,6 @@ first process says what a run comes to.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 
 END = -1
 """Said in place of a step's number, once the run is over."""
-
-
-def processes() -> tuple[int, int]:
-    """Return which of how many processes this is, as torchrun says; (0, 1) where torchrun did not start it."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:  # other things set the names below, too
-        return 0, 1
-    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 
 class Follower:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from gdl_core.data.below import is_run
 from gdl_core.errors import InputError
 from gdl_core.files import cache_folder
 
@@ -47,7 +48,8 @@ class FileHashes:
         return cls(leave_out, cache_folder() / MEMORY)
 
     def digest(self, path: Path) -> str:
-        """Return the hash of a file, or of the names and contents of a folder's files (hidden ones left out).
+        """Return the hash of a file, or of the names and contents of a folder's files (hidden ones, and those of runs,
+        left out).
 
         Raises:
             InputError: it cannot be read.
@@ -72,13 +74,14 @@ class FileHashes:
     def _files(self, folder: Path) -> Iterator[Path]:
         for root, folders, files in os.walk(folder):
             place = Path(root)
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and not self._own(place / name))
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and self._counts(place / name))
             for name in sorted(files):
                 if not name.startswith(".") and (place / name).is_file():
                     yield place / name
 
-    def _own(self, folder: Path) -> bool:
-        return self.leave_out is not None and folder.resolve() == self.leave_out
+    def _counts(self, folder: Path) -> bool:
+        """Return whether a folder is none of a run, this one or another."""
+        return not is_run(folder) and folder.resolve() != self.leave_out
 
     def _file(self, file: Path) -> str:
         about = file.stat()

@@ -23,7 +23,7 @@ from typing import Protocol, TypeVar
 from gdl_core.errors import GdlError, InputError
 from gdl_core.files import cache_folder
 from gdl_core.media.atomic import replacing, write_bytes
-from gdl_core.recipe.follow import processes
+from gdl_core.processes import processes
 from gdl_core.recipe.hashes import file_digest
 from gdl_core.recipe.keep import FACTS, RESULTS
 

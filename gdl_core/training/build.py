@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TypeVar
 
 import torch
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from gdl_core.contracts import Model
 from gdl_core.errors import InputError
 from gdl_core.noise import Noise
+from gdl_core.processes import place
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -25,16 +25,16 @@ def build_model(model_class: type[AnyModel], config: BaseModel, data_shape: tupl
 def choose_device(name: str) -> torch.device:
     """Return the device of that name; "auto" is CUDA where there is one, else the CPU.
 
-    Of several processes that torchrun started on a machine, each takes the next of its GPUs.
+    Of several processes that torchrun started on a machine, each takes one of its GPUs, unless the name says which.
 
     Raises:
         InputError: there is no such device on this machine.
     """
     if name == "auto":
-        if not torch.cuda.is_available():
-            return torch.device("cpu")
-        place = os.environ.get("LOCAL_RANK", "")
-        return torch.device("cuda", int(place) % torch.cuda.device_count()) if place else torch.device("cuda")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    here = place()
+    if name == "cuda" and here is not None and torch.cuda.is_available():
+        torch.cuda.set_device(here % torch.cuda.device_count())
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -76,6 +76,18 @@ def of_first(compute: Callable[[], float], here: Ranks) -> float:
     return float(number)
 
 
+def as_first(tensor: torch.Tensor, here: Ranks) -> torch.Tensor:
+    """Return, in every process, what the first one's tensor holds, on the CPU; others give one of the same shape.
+
+    Raises:
+        GdlError: the first process is gone.
+    """
+    numbers = tensor.detach().cpu().contiguous()
+    if here.world > 1:
+        _over_the_wire(lambda: dist.broadcast(numbers, 0))
+    return numbers
+
+
 def _over_the_wire(say: Callable[[], object]) -> None:
     try:
         say()

@@ -156,7 +156,8 @@ def evolve(
     except GdlError as error:
         if told and not isinstance(error, StorageError):
             save()
-        if here.world > 1 and cancelled():  # another process heard of it first, and is gone
+        other = not isinstance(error, TrainingError | StorageError | CancelledError)
+        if other and here.world > 1 and cancelled():  # another process heard of it first, and is gone
             raise CancelledError(f"search stopped at generation {len(told)}; run it again to go on") from None
         raise
     mean, at = (search.mean, len(told)) if looks.best is None else (looks.best, looks.best_at)

@@ -93,7 +93,7 @@ def gdl_steps() -> Iterable[StepSpec]:
         ("harmonise", "Keep one voice of a tune, and let a model write the others."),
     ):
         home = f"gdl_music.steps.{name}"
-        yield StepSpec(name, summary, f"{home}:run", arguments=f"{home}:Arguments", gives="notes")
+        yield StepSpec(name, summary, f"{home}:run", arguments=f"{home}:Arguments", gives="notes", version=2)
 
 
 @hookimpl

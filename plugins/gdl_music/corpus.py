@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,11 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from gdl_core.data.building import BuildContext
 from gdl_core.errors import DataError, MissingExtraError
 from gdl_core.files import cache_folder, cannot_write, write_atomically
+from gdl_core.processes import cores, deaf_children, not_without_parent
 from gdl_music.scores import FileRead, Score, read_file
 
 FOLDER = "music"
 _VERSION = 3
 _LINE = TypeAdapter(tuple[str, FileRead])  # of the cache
+_MOST = 16  # processes
 _FEW = 8  # files that one process has read before others have started
 
 
@@ -84,21 +85,20 @@ def _read_all(
     """Yield what each file holds as soon as it is read, by as many processes as there are cores."""
     done = total - len(paths)
     progress(done, total)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or len(paths) <= _FEW:
+    workers = min(cores(), len(paths), _MOST)
+    if workers == 1 or len(paths) <= _FEW:
         for name, path in paths.items():
-            yield name, read_file(path, voices)
+            yield name, _read(name, partial(read_file, path, voices))
             done += 1
             progress(done, total)
         return
-    # fresh interpreters, so that nothing of this process is doubled; Ctrl-C is for this process alone
-    pool = ProcessPoolExecutor(
-        min(cores, len(paths)), multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
+    # fresh interpreters, so that nothing of this process is doubled
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), not_without_parent)
     try:
-        waiting = {pool.submit(read_file, path, voices): name for name, path in paths.items()}
+        with deaf_children():  # before they can say so themselves, they import a lot
+            waiting = {pool.submit(read_file, path, voices): name for name, path in paths.items()}
         for future in as_completed(waiting):
-            yield waiting[future], future.result()
+            yield waiting[future], _read(waiting[future], future.result)
             done += 1
             progress(done, total)
     except BrokenProcessPool as error:
@@ -108,6 +108,14 @@ def _read_all(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _read(name: str, result: Callable[[], FileRead]) -> FileRead:
+    try:
+        return result()
+    except (OSError, MemoryError, ImportError) as error:  # another time it may be read
+        told = str(error) or type(error).__name__
+        raise DataError(f"{name} of music21 cannot be read: {told}; what was read is kept, run it again") from error
 
 
 def _line(name: str, found: FileRead) -> str:

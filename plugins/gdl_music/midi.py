@@ -19,6 +19,7 @@ from gdl_music.midi_reading import (
     MOST_BYTES,
     MOST_NOTES,
     MOST_TRACKS,
+    MOST_TUNES,
     contents,
     hear,
     heard,
@@ -74,8 +75,10 @@ def to_bytes(value: Notes, record: Record | None = None) -> bytes:
         raise MediaError(f"a tune of {voices} voices does not fit into a file of {MOST_TRACKS} tracks")
     beats = sum(tune.beats + _REST for tune in value.samples)
     notes = np.concatenate([tune.notes for tune in value.samples])
-    many = f"{len(value.samples):,} tunes are too many for one file; save them one by one, with {{i}} in the name"
-    if beats > MOST_BEATS or len(notes) > MOST_NOTES:
+    n = len(value.samples)
+    many = f"{n:,} tunes are too many for one file; save them one by one, with {{i}} in the name"
+    many = many if n > 1 else f"a tune of {len(notes):,} notes and {beats:,.0f} quarter notes does not fit into a file"
+    if beats > MOST_BEATS or len(notes) > MOST_NOTES or n > MOST_TUNES:
         raise MediaError(many)
     low, high = notes[:, 2].min(initial=127), notes[:, 2].max(initial=0)
     if low < 0 or high > 127:

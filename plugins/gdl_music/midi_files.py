@@ -39,14 +39,14 @@ def build(config: MidiConfig, context: BuildContext) -> Dataset:
             score = _score(file.stem, top(tune) if config.take == "top" else tune, found, begin, end)
             if len(score.voices) == config.voices:
                 scores.append(score)
-                notes += sum(len(voice) for voice in score.voices)
-                moved += sum(off_grid(start) for voice in score.voices for start, _, _ in voice)
+                notes += len(tune.notes)
+                moved += sum(map(off_grid, tune.notes[:, 0].tolist()))
             else:
                 context.note(f"left out: {file.name} has {len(score.voices)} voices, not {config.voices}")
     if not scores:
         raise DataError(f"none of the {len(files)} MIDI files in {config.path.name} can be used; the notes say why")
     if moved:
-        context.note(f"midi: {moved:,} of {notes:,} notes begin between sixteenths and were moved to the nearest")
+        context.note(f"midi: {moved:,} of {notes:,} notes in these files begin between sixteenths and were moved")
     voices = ["melody"] if config.voices == 1 else [f"voice {number + 1}" for number in range(config.voices)]
     return samples(
         "midi", scores, voices, [0] * config.voices, context, bars=config.bars, hop=config.hop,

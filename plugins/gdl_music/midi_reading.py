@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 from gdl_core.errors import MediaError, MissingExtraError
 from gdl_core.values import Notes, Tune
 
-MOST_BYTES = 1 << 21
+MOST_BYTES = 1 << 22
 MOST_TRACKS = 256
-MOST_NOTES = 1 << 18
+MOST_NOTES = 1 << 19
+MOST_TUNES = 1 << 14
 MOST_BEATS = 100_000.0
 """What a file may hold at most; the library takes a second and 60 MiB for half a megabyte."""
 
@@ -63,26 +65,29 @@ class Heard:
     def notes(self) -> Notes:
         """Return the tunes."""
         voices = [_in_order(voice.notes) for voice in self.voices]
-        return Notes(tuple(self._tune(voices, *span) for span in self.spans))
+        tempos = sorted(self.tempos, key=lambda one: one[0])  # of two at one time the later counts
+        return Notes(tuple(self._tune(voices, tempos, *span) for span in self.spans))
 
     @property
     def spans(self) -> list[tuple[float, float, str]]:
         """Return where each tune begins and ends, and its title; a file of others is one tune."""
         return self.tunes or [(0.0, self.last, "")]
 
-    def _tune(self, voices: list[Rows], begin: float, end: float, title: str) -> Tune:
-        """Return the tune of a span, of voices whose notes are in order."""
+    def _tune(
+        self, voices: list[Rows], tempos: list[tuple[float, float]], begin: float, end: float, title: str
+    ) -> Tune:
+        """Return the tune of a span, of voices whose notes are in order, and tempos that are."""
         notes = [np.zeros((0, 5))]
         for number, voice in enumerate(voices):
             first = np.searchsorted(voice[:, 0], begin)
             last = np.searchsorted(voice[:, 0], end, side="right" if begin == end else "left")
             mine = voice[first:last]
             notes.append(np.column_stack((mine[:, 0] - begin, mine[:, 1:], np.full(len(mine), float(number)))))
-        before = [tempo for time, tempo in self.tempos if time <= begin]
+        tempo = tempos[max(bisect_right(tempos, begin, key=lambda one: one[0]) - 1, 0)][1] if tempos else 120.0
         return Tune(
             sorted_notes(np.concatenate(notes)),
             end - begin,
-            round((before or [tempo for _, tempo in self.tempos] or [120.0])[-1], 3),
+            round(tempo, 3),
             tuple(voice.title for voice in self.voices) or ("",),
             tuple(voice.program for voice in self.voices) or (0,),
             title,
@@ -156,6 +161,8 @@ def _listen(track: Any, ticks: int, name: str, found: Heard, most: int) -> int:
         elif message.type == "time_signature" and 4 * message.numerator >= _SHORTEST * message.denominator:
             found.meters.append((now, 4.0 * message.numerator / message.denominator))
         elif message.type == "marker" and message.text.startswith(MARK):
+            if len(found.tunes) > MOST_TUNES:
+                raise MediaError(f"{name} has more than {MOST_TUNES:,} tunes; it is not read")
             _mark(found.tunes, message.text.removeprefix(MARK), now)
     end = tick / ticks
     found.last = max(found.last, end)

@@ -45,11 +45,17 @@ class FileRead:
 
 
 def read_file(path: Path, voices: int) -> FileRead:
-    """Return the scores of a file of notes that have so many parts; what cannot be read is told of and left out."""
+    """Return the scores of a file of notes that have so many parts; what cannot be read is told of and left out.
+
+    Raises:
+        OSError, MemoryError, ImportError: it is no fault of the file.
+    """
     from music21 import converter, stream
 
     try:
-        whole = converter.parse(path)
+        whole = converter.parse(path, forceSource=True)
+    except (OSError, MemoryError, ImportError):
+        raise
     except Exception as error:  # the library raises many kinds; one bad file is no reason to have none
         return FileRead((), (f"left out: {path.name} ({type(error).__name__})",))
     pieces = list(whole.scores) if isinstance(whole, stream.Opus) else [whole]
@@ -58,6 +64,8 @@ def read_file(path: Path, voices: int) -> FileRead:
         name = path.stem if len(pieces) == 1 else f"{path.stem} {place + 1}"
         try:
             score = score_of(piece, name, voices)
+        except (OSError, MemoryError, ImportError):
+            raise
         except Exception as error:  # likewise
             notes.append(f"left out: {name} ({type(error).__name__})")
             continue

@@ -150,7 +150,10 @@ def test_notes_between_sixteenths_are_moved_and_told(tmp_path: Path) -> None:
         midi.write(Notes((Tune(sorted_notes(rows), 16.0),)), tmp_path / f"{number}.mid", None)
     around = Around(tmp_path)
     data = build(MidiConfig(path=tmp_path, bars=4, held_out=0.5), around)
-    assert around.notes == ["midi: 2 of 32 notes begin between sixteenths and were moved to the nearest"]
+    assert around.notes == ["midi: 2 of 32 notes in these files begin between sixteenths and were moved"]
+    highest = Around(tmp_path)
+    build(MidiConfig(path=tmp_path, bars=4, held_out=0.5, take="top"), highest)
+    assert highest.notes[0] == around.notes[0]
     shown = data.form.show(data.tensor(np.arange(2)).numpy())
     assert [tune.notes[:, 0].tolist() for tune in shown.samples] == [[float(beat) for beat in range(16)]] * 2
 

@@ -80,6 +80,7 @@ _TUNES = [[60, 62, 64, 65] * 2, [67, 65, 64, 62] * 2]
 @pytest.mark.parametrize("few", [0, 8], ids=["several processes", "one process"])
 def test_scores_are_kept_file_by_file(toy_corpus: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     monkeypatch.setattr(corpus, "_FEW", few)
+    monkeypatch.setattr(corpus, "cores", lambda: 2)
     around = Around(toy_corpus)
     first = corpus.tunes(around)
     assert _pitches(first) == _TUNES
@@ -131,6 +132,7 @@ def test_no_score_that_can_be_read_is_told(toy_corpus: Path) -> None:
 
 def test_a_reader_that_dies_is_told(toy_corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "_FEW", 0)
+    monkeypatch.setattr(corpus, "cores", lambda: 2)
     monkeypatch.setattr(corpus, "read_file", die)
     with pytest.raises(DataError, match="a process that reads scores died; the same command goes on"):
         corpus.tunes(Around(toy_corpus))

@@ -18,13 +18,14 @@ pytest.importorskip("Box2D", reason="needs the extra box2d")
 
 from gdl_core.errors import GdlError
 from gdl_core.noise import Noise
+from gdl_core.processes import one_thread
 from gdl_world.agent import Agent
 from gdl_world.baselines import baseline
 from gdl_world.config import AgentConfig
 from gdl_world.envs import spread
 from gdl_world.envs.catalogue import CarSettings, find
 from gdl_world.envs.many import Many
-from gdl_world.envs.spread import Spread, cores, one_thread
+from gdl_world.envs.spread import Spread
 from gdl_world.play import play
 from gdl_world.stage import Stage
 
@@ -160,16 +161,6 @@ def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         os.kill(rows._processes[1].pid, signal.SIGCONT)
         rows.close()
-
-
-def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    assert cores() == 8
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    assert cores() == 2
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
-    assert cores() == 1
 
 
 @pytest.mark.parametrize("renderer", ["fast", "official"])

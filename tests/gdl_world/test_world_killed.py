@@ -34,7 +34,7 @@ HIT = (
     ("player/begun/checkpoint-", "rename", 0), ("player/begun/checkpoint-", "renamed", 0),
     ("codes/codes-", "rename", 0), ("player/checkpoint-", "write", 1), ("player/checkpoint-", "rename", 3),
     ("player/checkpoint-", "renamed", 2), ("more/episodes/actions.bin", "write", -1),
-    ("proof/random.npy", "renamed", 0), ("proof/agent-1.npy", "rename", 0),
+    ("proof/random.npy", "renamed", 0), ("proof/agent-", "rename", 0),
 )  # fmt: skip
 """Part of a file's name, what is done to it, and which time of those."""
 

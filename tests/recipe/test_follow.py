@@ -13,7 +13,7 @@ import pytest
 
 from gdl_core.errors import GdlError
 from gdl_core.model_file import read_model
-from gdl_core.recipe import processes
+from gdl_core.processes import processes
 from gdl_core.recipe.check import check_file
 from gdl_core.recipe.execute import run_recipe
 from gdl_core.registry import get_registry

@@ -63,13 +63,17 @@ def test_alone_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
         assert shared(near, here) is near
 
 
-@pytest.mark.parametrize(("local", "wanted"), [("", "cuda"), ("0", "cuda:0"), ("1", "cuda:1"), ("5", "cuda:1")])
-def test_each_process_of_a_machine_takes_a_gpu_of_its_own(
-    local: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("local", "taken"), [("0", [0]), ("1", [1]), ("5", [1]), ("", [])])
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_each_process_of_a_machine_takes_a_gpu(
+    name: str, local: str, taken: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    found: list[int] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setenv("LOCAL_RANK", local)
-    assert str(choose_device("auto")) == wanted
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert str(choose_device("auto")) == "cpu"
+    monkeypatch.setattr(torch.cuda, "set_device", found.append)
+    monkeypatch.setattr(torch, "empty", lambda *given, **more: None)
+    monkeypatch.setenv("LOCAL_RANK", local or "1")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "it") if local else monkeypatch.delenv("TORCHELASTIC_RUN_ID", False)
+    assert str(choose_device(name)) == "cuda"
+    assert found == taken

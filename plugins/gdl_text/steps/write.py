@@ -77,4 +77,4 @@ def run(arguments: Arguments, context: StepContext) -> Text:
 
     rows = make_rows(trained, whole_tile, arguments.n, (arguments.length,), arguments.start)
     context.progress(total, total)
-    return Text(tuple(prompt + tokens.decode(row) for row in rows.long().tolist()))
+    return Text(tuple(prompt + tokens.decode(row.long().tolist()) for row in rows))

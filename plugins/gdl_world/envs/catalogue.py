@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from gdl_core.config import Settings
 from gdl_core.errors import UnknownNameError, did_you_mean
+from gdl_core.processes import cores
 from gdl_world.environment import Actions, Environment, need
 
 
@@ -63,7 +64,7 @@ def _vector(
 
     def make(rows: int) -> Any:
         from gdl_world.envs.many import Many
-        from gdl_world.envs.spread import Spread, cores
+        from gdl_world.envs.spread import Spread
 
         workers = min(settings.workers or cores(), rows)
         if workers == 1:
@@ -168,6 +169,10 @@ class GymnasiumSettings(Workers):
         return keywords
 
 
+def _told(settings: GymnasiumSettings) -> dict[str, Any]:
+    return settings.model_dump(exclude={"workers"} if settings.keywords else {"workers", "keywords"})
+
+
 def _any_gymnasium(name: str) -> Entry:
     def build(settings: Settings) -> Environment:
         assert isinstance(settings, GymnasiumSettings)
@@ -192,7 +197,7 @@ def _any_gymnasium(name: str) -> Entry:
             most=16,
             periods=(1, 2, 4, 8, 16, 32),
             hold=(1, 8),
-            about={"environment": name, "version": version("gymnasium"), **settings.model_dump(exclude={"workers"})},
+            about={"environment": name, "version": version("gymnasium"), **_told(settings)},
         )
 
     return Entry(GymnasiumSettings, "An environment of gymnasium.", build)

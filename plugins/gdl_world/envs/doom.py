@@ -18,7 +18,7 @@ import vizdoom
 from numpy.typing import NDArray
 
 from gdl_core.errors import GdlError, printable
-from gdl_world.envs.signals import deaf_children
+from gdl_core.processes import deaf_children
 
 SIZE = 64
 _SCREEN = 120, 160

@@ -8,10 +8,9 @@ dies is told of in words; it takes nothing with it that is not made again.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -21,31 +20,10 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from gdl_core.errors import GdlError
-from gdl_world.envs.signals import deaf, deaf_children
+from gdl_core.processes import deaf, deaf_children, one_thread
 from gdl_world.rows import Seeds, seeds_of, set_up, wanted_rows
 
-_THREADS = "OMP_NUM_THREADS"
 _PATIENCE = 300.0  # seconds without a word from a worker after which it is given up
-
-
-def cores() -> int:
-    """Return how many processes can run at once here; those that torchrun started on a machine share its cores."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(here // int(os.environ.get("LOCAL_WORLD_SIZE", "") or 1), 1)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let processes that are started meanwhile have one thread for arithmetic: there are as many as cores."""
-    before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_THREADS]
-        else:
-            os.environ[_THREADS] = before
 
 
 class Spread(VectorEnv[NDArray[np.uint8], NDArray[Any], NDArray[Any]]):

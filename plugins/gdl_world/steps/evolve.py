@@ -105,6 +105,7 @@ def search(arguments: Arguments, context: StepContext, ranks: Ranks) -> TrainedM
 
     from gdl_core.latent.fingerprint import fingerprint
     from gdl_core.training.build import choose_device
+    from gdl_core.training.distributed import as_first
     from gdl_core.training.evolve import EvolutionConfig, evolve
     from gdl_world.agent import Agent
     from gdl_world.dream import moved
@@ -134,15 +135,16 @@ def search(arguments: Arguments, context: StepContext, ranks: Ranks) -> TrainedM
     device = device if device.type == "cuda" else torch.device("cpu")  # returns are added up in float64
     agent.to(device)
     dream = None if env.dream is None else moved(env.dream, device)
-    if not _begun(agent, context.folder / _BEGUN, key):
+    if ranks.rank == 0 and not _begun(agent, context.folder / _BEGUN, key):
         if arguments.standard:
             noise = context.noise.stream("standard")
             seeds = episode_seeds(noise, 0, _MEETINGS)
             standardise(agent, dream or env, arguments.sigma, seeds, noise.stream("weights"), context.check_cancelled)
         if arguments.begin is not None:
             agent.begin_as(is_a(arguments.begin, Agent, "that evolve made").to(device))
-        if ranks.rank == 0:
-            _keep_begun(agent, context.folder / _BEGUN, key)
+        _keep_begun(agent, context.folder / _BEGUN, key)
+    for name in _PARTS:
+        getattr(agent, name).copy_(as_first(getattr(agent, name), ranks))
     begin = agent.parameters_of_controller.double().cpu().numpy()
     try:
         with closing(Stage(env)) as stage, closing(Stage(arguments.watch or env)) as place:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import BadZipFile
 
 from pydantic import Field
 
@@ -74,7 +76,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         play = partial(played, blind, baseline(name, env, period), seeds, context.check_cancelled)
         found = _once(name, context, play)
         rows.append(_row(label, *found, seeds, note))
-    for number, (called, trained) in enumerate(arguments.agents.items()):
+    for called, trained in arguments.agents.items():
         context.progress(len(rows), total)
         agent = is_a(trained, Agent, "that evolve made")
         need_agent(agent, env)
@@ -85,7 +87,7 @@ def run(arguments: Arguments, context: StepContext) -> Table:
         if dream is not None and dreamt is None:
             note += "; no gauge: its dreams are no whole episodes"
         play = partial(played, env, AgentPolicy(agent), seeds, context.check_cancelled)
-        rows.append(_row(called, *_once(f"agent-{number + 1}", context, play), seeds, note, dreamt))
+        rows.append(_row(called, *_once(f"agent-{trained.fingerprint[:16]}", context, play), seeds, note, dreamt))
     for row in rows:
         context.note(f"score: {row[0]} {row[1]:.4g} ± {row[2]:.2g} (mean and standard error of {row[7]} episodes)")
     return Table(_HEADER, tuple(rows), f"earned in {env.name}")
@@ -113,8 +115,8 @@ def _once(name: str, context: StepContext, play: Callable[[], Scores]) -> Scores
     from gdl_core.media.atomic import replacing
 
     path = context.folder / f"{name}.npy"
-    with suppress(OSError, ValueError):
-        earned, steps = np.load(path, allow_pickle=False)
+    with suppress(OSError, ValueError, EOFError, BadZipFile):
+        earned, steps = np.load(BytesIO(path.read_bytes()), allow_pickle=False)
         return earned, steps.astype(np.int64)
     found = play()
     with replacing(path) as temporary:
