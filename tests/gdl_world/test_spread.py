@@ -151,10 +151,10 @@ def test_ctrl_c_which_reaches_all_processes_stops_cleanly(name: str, workers: in
 
 
 def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "_PATIENCE", 1.0)
     rows = Spread("car", {"renderer": "fast"}, 2, (3, 64, 64), 2)
     try:
         rows.reset(seed=1)
+        monkeypatch.setattr(spread, "_PATIENCE", 1.0)
         os.kill(rows._processes[1].pid, signal.SIGSTOP)
         with pytest.raises(GdlError, match="a process of car has not answered for 1 s; it was given up"):
             rows.step(np.zeros((2, 3), dtype=np.float32))
