@@ -110,6 +110,10 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         resource="gdl_world:recipes/dodge.yaml",
     )  # fmt: skip
     yield RecipeSpec(
+        "car-racing", "CarRacing: V, M and a driver that evolves on the track, scored by 100 official laps; two hours.",
+        resource="gdl_world:recipes/car-racing.yaml",
+    )  # fmt: skip
+    yield RecipeSpec(
         "curious", "Players that evolve by surprise or by disagreement, and what a flickering screen does to them.",
         resource="gdl_world:recipes/curious.yaml",
     )  # fmt: skip

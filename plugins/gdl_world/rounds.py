@@ -117,6 +117,16 @@ def kept(key: str, folder: Path, vision: TrainedModel) -> tuple[TrainedModel, Ou
     return value, Outcome(**told["outcome"])
 
 
+def mixed(known: list[Sequences], recent: int) -> Sequences:
+    """Return all that was played, the newest of it so often that it is about half."""
+    new = min(recent, len(known) - 1)
+    if not new:
+        return known[0]
+    old = sum(len(part.train) for part in known[:-new])
+    often = max(round(old / max(sum(len(part.train) for part in known[-new:]), 1)), 1)
+    return joined(known, [1] * (len(known) - new) + [often] * new)
+
+
 def learned(
     memory: TrainedModel, known: list[Sequences], recent: int, updates: int, batch: int, here: Surroundings
 ) -> TrainedModel:
@@ -130,10 +140,7 @@ def learned(
         batch: windows of a step.
         here: where, with which noise.
     """
-    new = min(recent, len(known) - 1)
-    old = sum(len(part.train) for part in known[:-new])
-    often = max(round(old / max(sum(len(part.train) for part in known[-new:]), 1)), 1)
-    data = joined(known, [1] * (len(known) - new) + [often] * new)
+    data = mixed(known, recent)
     model = deepcopy(memory.model)
     model.config = Memory.fit_config(model.config, data)
     settings = TrainingConfig(duration=Duration(updates, "steps"), batch=batch, precision="fp32", device=here.device)

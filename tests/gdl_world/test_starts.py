@@ -137,12 +137,14 @@ def test_it_is_for_models_that_a_file_holds(tmp_path: Path) -> None:
         dream_of(one, one, data)
 
 
-def test_later_rounds_dream_of_what_they_have_played_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[int] = []
+def test_half_of_the_dreams_of_later_rounds_begin_in_what_these_have_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
     real = dream_step.run
 
     def watched(arguments: Any, context: Any) -> Any:
-        begun.append(len(arguments.starts))
+        begun.append((len(arguments.starts), len(np.unique(arguments.starts.data, axis=0))))
         return real(arguments, context)
 
     monkeypatch.setattr(dream_step, "run", watched)
@@ -154,7 +156,10 @@ def test_later_rounds_dream_of_what_they_have_played_alone(tmp_path: Path, monke
     }
     plays = {"play": "{do: rollouts, env: $arena, episodes: 40}"}
     run_text(recipe_of(**plays, **known), tmp_path / "run")
-    at_most = 3 * 3  # windows of ten in three episodes of twenty steps, the last of which overlap
-    assert begun[0] >= 40
-    assert begun[1] <= at_most
-    assert begun[2] <= 2 * at_most
+    (first, at_first), (second, of_second), (third, of_third) = begun
+    assert first == at_first >= 40
+    assert of_second > first, "what was known before, and more"
+    assert of_third > of_second
+    for windows, different in ((second, of_second), (third, of_third)):
+        assert 0.3 < (windows - first) / windows < 0.7
+        assert windows > different, "what is new counts several times"

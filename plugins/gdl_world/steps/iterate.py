@@ -54,11 +54,11 @@ class Arguments(StepArguments):
         3,
         ge=1,
         le=1000,
-        description="rounds that count as new: for about half of what is learned, and dreams begin in them",
+        description="rounds that count as new: for about half of what is learned, and of where dreams begin",
     )
     temperature: float = Field(1.2, ge=0, le=10, description="of the dreams")
     ended: float = Field(0.5, gt=0, lt=1, description="what the memory has to say of the end for a dream to end")
-    horizon: int = Field(80, ge=1, le=1_000_000, description="steps of a dream; they begin anywhere in what is new")
+    horizon: int = Field(80, ge=1, le=1_000_000, description="steps of a dream; they begin anywhere in what was played")
     generations: int = Field(40, ge=1, le=100_000, description="generations of a round's search")
     population: int = Field(64, ge=4, le=4096, description="candidates of a generation")
     rollouts: int = Field(32, ge=1, le=4096, description="dreams that each candidate is judged by")
@@ -161,14 +161,13 @@ def _round(
     context: StepContext,
     here: Surroundings,
 ) -> tuple[TrainedModel, Outcome]:
-    from gdl_world.rounds import Outcome, learned
+    from gdl_world.rounds import Outcome, learned, mixed
 
     surprise: float | None = None
     if len(known) > 1:
         memory = learned(memory, known, arguments.recent, arguments.updates, arguments.batch, here.part("memory"))
         surprise = _last(memory, "held_out_nll")
-    new = known[1:][-arguments.recent :] or known  # the first round has played nothing yet
-    agent = _dream(arguments, memory, begin, new, context, here.part("search"))
+    agent = _dream(arguments, memory, begin, mixed(known, arguments.recent), context, here.part("search"))
     sigma = _last(agent, "step_size")
     _, earned, strayed = _play(arguments, agent, sigma, known[0], here.part("played"))
     mean, deviation = _mean_and_deviation(earned)
@@ -203,18 +202,17 @@ def _dream(
     arguments: Arguments,
     memory: TrainedModel,
     begin: TrainedModel | None,
-    known: list[Sequences],
+    starts: Sequences,
     context: StepContext,
     here: Surroundings,
 ) -> TrainedModel:
     """Return what evolved in the memory's dream."""
     from gdl_core.training.distributed import Ranks
-    from gdl_world.sequences import joined
     from gdl_world.steps import dream, evolve
 
     inner = replace(context, noise=here.noise, folder=here.folder, progress=here.progress, notes=[])
     asked = dream.Arguments(
-        vision=arguments.vision, memory=memory, starts=joined(known, [1] * len(known)),
+        vision=arguments.vision, memory=memory, starts=starts,
         temperature=arguments.temperature, ended=arguments.ended, cap=arguments.horizon,
     )  # fmt: skip
     search: dict[str, Any] = {
