@@ -32,7 +32,8 @@ _TOGETHER = {"evolve"}  # that several processes do together
 
 # raised when the same words come to mean something else: old results are not taken for new ones
 _VERSIONS = {
-    "env": 4, "rollouts": 2, "evolve": 3, "iterate": 2, "sequences": 2, "score": 2, "choose": 2, "temperatures": 2,
+    "env": 4, "rollouts": 2, "evolve": 3, "iterate": 2, "sequences": 2, "score": 2, "choose": 2, "film": 2,
+    "temperatures": 2,
 }  # fmt: skip
 
 

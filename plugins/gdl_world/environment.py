@@ -28,13 +28,30 @@ if TYPE_CHECKING:
 class Actions:
     """What can be done: one of `choices`, or `numbers` numbers between -1 and 1.
 
-    `sweep` are the two actions that a blind policy changes between, `still` is to do nothing.
+    `sweep` are the two actions that a blind policy changes between, `still` is to do nothing, `names` are what people
+    call the choices, or the numbers.
     """
 
     choices: int = 0
     numbers: int = 0
     still: int | tuple[float, ...] = 0
     sweep: tuple[int | tuple[float, ...], int | tuple[float, ...]] = (0, 1)
+    names: tuple[str, ...] = ()
+
+    def told(self, action: Any) -> str:
+        """Return an action in words.
+
+        >>> Actions(choices=2, names=("stay", "run")).told(1)
+        'run'
+        >>> Actions(numbers=2, names=("steer", "gas")).told((0.51, -1))
+        'steer +0.5 gas -1.0'
+        >>> Actions(choices=2).told(1), Actions(numbers=2).told((0.5, -1))
+        ('action 1', '+0.5 -1.0')
+        """
+        if self.choices:
+            return self.names[int(action)] if self.names else f"action {int(action)}"
+        words = [f"{name} " for name in self.names] or [""] * self.numbers
+        return " ".join(f"{word}{float(number):+.1f}" for word, number in zip(words, action, strict=True))
 
     @property
     def width(self) -> int:

@@ -102,7 +102,7 @@ def drawn(found: Trace, actions: Sequence[str], rewards: Sequence[float]) -> Pix
         dream = f"{found.reward[time]:+.2f}, end {found.ended[time]:.0%}"
         if over:
             dream = f"ended after {found.dream_steps}"
-        captions = (f"{actions[time]}: {rewards[time]:+.2f}", "", dream)
+        captions = (actions[time], f"earned {rewards[time]:+.2f}", dream)
         top = draw([Grid(parts, columns=3, heads=("real", "what V makes of it", "dream"), captions=captions, gap=12)])
         if strip is None:
             strip = _curve(found.surprise, top.shape[1])

@@ -15,6 +15,8 @@ from gdl_core.errors import UnknownNameError, did_you_mean
 from gdl_core.processes import cores
 from gdl_world.environment import Actions, Environment, need
 
+_RUN = ("stay", "left", "right")
+
 
 class DodgeSettings(Settings):
     """Settings of `dodge`."""
@@ -40,7 +42,7 @@ def _dodge(settings: Settings) -> Environment:
     return Environment(
         name="dodge",
         shape=(3, SIZE, SIZE),
-        actions=Actions(choices=3, still=0, sweep=(1, 2)),
+        actions=Actions(choices=3, still=0, sweep=(1, 2), names=_RUN),
         cap=settings.cap,
         make=lambda rows: Dodge(rows, settings.cap, settings.tv),
         slots=64,
@@ -87,7 +89,7 @@ def _doom(settings: Settings) -> Environment:
 
     from gdl_world.envs.doom import SIZE, TICS, TakeCover
 
-    shape, actions, skip = (3, SIZE, SIZE), Actions(choices=3, still=0, sweep=(1, 2)), settings.skip
+    shape, actions, skip = (3, SIZE, SIZE), Actions(choices=3, still=0, sweep=(1, 2), names=_RUN), settings.skip
     return Environment(
         name="takecover",
         shape=shape,
@@ -131,7 +133,8 @@ def _car(settings: Settings) -> Environment:
 
     shape, skip, renderer = (3, car_view.PIXELS, car_view.PIXELS), settings.skip, settings.renderer
     told = settings.model_dump(exclude={"workers"})
-    actions = Actions(numbers=3, still=(0.0, -1.0, -1.0), sweep=((-0.1, -0.8, -1.0), (0.1, -0.8, -1.0)))
+    blind = ((-0.1, -0.8, -1.0), (0.1, -0.8, -1.0))
+    actions = Actions(numbers=3, still=(0.0, -1.0, -1.0), sweep=blind, names=("steer", "gas", "brake"))
 
     def make(settings: CarSettings) -> Callable[[int], Any]:
         return _vector("car", settings, shape, actions, lambda: Car(settings.renderer, skip, settings.give_up))

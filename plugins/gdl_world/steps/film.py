@@ -67,9 +67,5 @@ def run(arguments: Arguments, context: StepContext) -> Frames:
         f"film: {int(steps[0])} steps, {earned[0]:.4g} earned, {'ended' if ended[0] else 'cut off'}; "
         f"the dream of the same actions lasted {found.dream_steps}"
     )
-    told = [_told(action) for action in actions]
+    told = [env.actions.told(action) for action in actions]
     return Frames(drawn(found, told, earnings), arguments.fps, arguments.loop)
-
-
-def _told(action: Any) -> str:
-    return f"action {int(action)}" if action.ndim == 0 else " ".join(f"{number:+.2f}" for number in action)
