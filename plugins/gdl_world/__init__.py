@@ -115,6 +115,10 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         resource="gdl_world:recipes/car-racing.yaml",
     )  # fmt: skip
     yield RecipeSpec(
+        "car-dream", "CarRacing: a driver found in dreams alone, round after round, scored by 100 official laps; an hour.",
+        resource="gdl_world:recipes/car-dream.yaml",
+    )  # fmt: skip
+    yield RecipeSpec(
         "curious", "Players that evolve by surprise or by disagreement, and what a flickering screen does to them.",
         resource="gdl_world:recipes/curious.yaml",
     )  # fmt: skip
