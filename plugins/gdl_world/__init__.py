@@ -115,7 +115,7 @@ def gdl_recipes() -> Iterable[RecipeSpec]:
         resource="gdl_world:recipes/car-racing.yaml",
     )  # fmt: skip
     yield RecipeSpec(
-        "car-dream", "CarRacing: a driver found in dreams alone, round after round, scored by 100 official laps; an hour.",
+        "car-dream", "CarRacing: a driver found in dreams alone, in rounds, scored by 100 official laps; an hour.",
         resource="gdl_world:recipes/car-dream.yaml",
     )  # fmt: skip
     yield RecipeSpec(
