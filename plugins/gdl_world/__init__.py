@@ -107,7 +107,7 @@ def gdl_measures() -> Iterable[MeasureSpec]:
 def gdl_recipes() -> Iterable[RecipeSpec]:
     """Offer the recipes from a first dream to the paper's."""
     yield RecipeSpec(
-        "dodge", "Learn a small world, evolve a player inside its dream, score it outside; about four minutes.",
+        "dodge", "Learn a small world, evolve a player inside its dream, score it outside; about three minutes.",
         resource="gdl_world:recipes/dodge.yaml",
     )  # fmt: skip
     yield RecipeSpec(
