@@ -20,6 +20,9 @@ from gdl_core.values import Notes, Tune
 from gdl_music.midi_reading import sorted_notes
 
 REST, HOLD, FIRST = 0, 1, 2
+PITCHES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+"""Names of the pitch classes, from C on."""
+
 VELOCITY = 80.0
 """Of the notes of a grid, which knows none."""
 

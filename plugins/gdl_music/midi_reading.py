@@ -22,7 +22,7 @@ MOST_TRACKS = 256
 MOST_NOTES = 1 << 19
 MOST_TUNES = 1 << 14
 MOST_BEATS = 100_000.0
-"""What a file may hold at most; the library takes a second and 60 MiB for half a megabyte."""
+"""What a file may hold at most; read, it takes many times as much memory."""
 
 BEATS = 4.0
 """Quarter notes of a bar of 4/4, which is what bars are where nothing is told."""

@@ -65,9 +65,8 @@ def to_bytes(value: Notes) -> bytes:
     try:
         made = GeneralObjectExporter(score).parse()
     except MusicXMLExportException as error:
-        raise MediaError(
-            f"these notes cannot be set: {(str(error).splitlines() or ['no more is known'])[0]}; save them as .mid"
-        ) from error
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MediaError(f"these notes cannot be set: {told}; save them as .mid") from error
     return _named(_MADE.sub(b"", made))
 
 

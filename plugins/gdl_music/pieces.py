@@ -13,7 +13,7 @@ from gdl_core.data.split import split
 from gdl_core.errors import DataError
 from gdl_core.values import Column
 from gdl_music.families import families, runs
-from gdl_music.grid import FIRST, HOLD, REST, Grid
+from gdl_music.grid import FIRST, HOLD, PITCHES, REST, Grid
 from gdl_music.midi_reading import BEATS
 from gdl_music.scores import Score
 
@@ -130,12 +130,11 @@ def _columns(scores: Sequence[Score], of: np.ndarray, shifts: np.ndarray) -> Map
     piece = Column(of, tuple(f"{number + 1} {score.name}" for number, score in enumerate(scores)))
     if not all(score.mode and score.tonic for score in scores):
         return {"piece": piece}
-    pitches = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
     tonics = np.array([_pitch_class(score.tonic) for score in scores])
     modes = np.array([int(score.mode == "minor") for score in scores])
     return {
         "mode": Column(modes[of], ("major", "minor")),
-        "tonic": Column((tonics[of] + shifts) % 12, pitches),
+        "tonic": Column((tonics[of] + shifts) % 12, PITCHES),
         "piece": piece,
     }
 

@@ -28,6 +28,14 @@ _STEPS: tuple[tuple[str, Kind, str], ...] = (
     ("score", "table", "What agents earn in the real environment, beside random, still and blind players."),
 )
 
+_RECIPES = (
+    ("dodge", "Learn a small world, evolve a player inside its dream, score it outside; about three minutes."),
+    ("car-racing", "CarRacing: V, M and a driver that evolves on the track, scored by 100 official laps; two hours."),
+    ("car-dream", "CarRacing: a driver found in dreams alone, in rounds, scored by 100 official laps; an hour."),
+    ("curious", "Players that evolve by surprise or by disagreement, and what a flickering screen does to them."),
+    ("doom-dream", "Doom's Take Cover learned by random play; players evolve in the dream of it; 90 minutes."),
+)
+
 _TOGETHER = {"evolve"}  # that several processes do together
 
 # raised when the same words come to mean something else: old results are not taken for new ones
@@ -105,24 +113,6 @@ def gdl_measures() -> Iterable[MeasureSpec]:
 
 @hookimpl
 def gdl_recipes() -> Iterable[RecipeSpec]:
-    """Offer the recipes from a first dream to the paper's."""
-    yield RecipeSpec(
-        "dodge", "Learn a small world, evolve a player inside its dream, score it outside; about three minutes.",
-        resource="gdl_world:recipes/dodge.yaml",
-    )  # fmt: skip
-    yield RecipeSpec(
-        "car-racing", "CarRacing: V, M and a driver that evolves on the track, scored by 100 official laps; two hours.",
-        resource="gdl_world:recipes/car-racing.yaml",
-    )  # fmt: skip
-    yield RecipeSpec(
-        "car-dream", "CarRacing: a driver found in dreams alone, in rounds, scored by 100 official laps; an hour.",
-        resource="gdl_world:recipes/car-dream.yaml",
-    )  # fmt: skip
-    yield RecipeSpec(
-        "curious", "Players that evolve by surprise or by disagreement, and what a flickering screen does to them.",
-        resource="gdl_world:recipes/curious.yaml",
-    )  # fmt: skip
-    yield RecipeSpec(
-        "doom-dream", "Doom's Take Cover learned by random play; players evolve in the dream of it; 90 minutes.",
-        resource="gdl_world:recipes/doom-dream.yaml",
-    )  # fmt: skip
+    """Offer the recipes from a first dream to the paper's; each is a file of its name in `gdl_world/recipes`."""
+    for name, summary in _RECIPES:
+        yield RecipeSpec(name, summary, resource=f"gdl_world:recipes/{name}.yaml")

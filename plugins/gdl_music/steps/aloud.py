@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gdl_music.grid import FIRST, Grid
+from gdl_music.grid import FIRST, PITCHES, Grid
 from gdl_music.midi_reading import BEATS
-
-_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 class Aloud:
@@ -42,9 +40,9 @@ class Aloud:
 
 
 def name_of(pitch: int) -> str:
-    """Return the name of a note.
+    """Return the name of a note by its MIDI number, 0 to 127; middle C, 60, is C4.
 
     >>> [name_of(pitch) for pitch in (60, 70, 21)]
     ['C4', 'Bb4', 'A0']
     """
-    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
+    return f"{PITCHES[pitch % 12]}{pitch // 12 - 1}"
